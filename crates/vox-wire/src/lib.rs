@@ -1,1 +1,7 @@
+//! Model-API dialects as values and streams: requests read and edited in place, answers read piece by piece, both
+//! translated between dialects, and errors in each dialect's own shape.
+//!
+//! Nothing here does IO, reads a clock or knows a provider: what an upstream can do arrives as `Target` and `UsageRules`.
 
+pub mod json;
+pub mod sse;
