@@ -3,5 +3,10 @@
 //!
 //! Nothing here does IO, reads a clock or knows a provider: what an upstream can do arrives as `Target` and `UsageRules`.
 
+mod chat;
+mod dialect;
 pub mod json;
 pub mod sse;
+
+pub use chat::{Chat, Needs, VOX_SIGNATURE, WireError};
+pub use dialect::{Dialect, Endpoint, UnknownDialect};

@@ -66,7 +66,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The event is too large; the stream cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Event>, EventTooLarge> {
+    pub fn next_event(&mut self) -> Result<Option<Event>, EventTooLarge> {
         let end = self.find_end();
         if self.held.len() + end.unwrap_or(self.current.len()) > MAX_EVENT_BYTES {
             return Err(EventTooLarge);

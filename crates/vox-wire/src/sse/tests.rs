@@ -42,7 +42,7 @@ fn feed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
     };
     for piece in pieces {
         decoder.push(Bytes::copy_from_slice(piece));
-        while let Some(event) = decoder.next().unwrap() {
+        while let Some(event) = decoder.next_event().unwrap() {
             note(event);
         }
     }
@@ -112,7 +112,7 @@ fn gw_22_a_million_random_streams() {
         let stream = Bytes::copy_from_slice(&text);
         for piece in [stream.slice(..first), stream.slice(first..)] {
             decoder.push(piece);
-            while let Some(event) = decoder.next().unwrap() {
+            while let Some(event) = decoder.next_event().unwrap() {
                 assert_eq!(event.raw, text[length..length + event.raw.len()], "case {case}: {text:?}");
                 length += event.raw.len();
                 with_data += usize::from(event.data.is_some());
@@ -145,17 +145,17 @@ fn an_event_in_one_read_is_not_copied() {
     let read = Bytes::from_static(b"data: one\n\ndata: two\n\n");
     let mut decoder = Decoder::new();
     decoder.push(read.clone());
-    let first = decoder.next().unwrap().unwrap();
+    let first = decoder.next_event().unwrap().unwrap();
     assert_eq!(first.raw.as_ptr(), read.as_ptr());
     assert_eq!(first.data.unwrap().as_ptr(), read[6..].as_ptr());
-    assert_eq!(decoder.next().unwrap().unwrap().raw.as_ptr(), read[11..].as_ptr());
+    assert_eq!(decoder.next_event().unwrap().unwrap().raw.as_ptr(), read[11..].as_ptr());
 }
 
 #[test]
 fn a_comment_is_given_out_at_once() {
     let mut decoder = Decoder::new();
     decoder.push(Bytes::from_static(b": keep alive\n\n"));
-    let event = decoder.next().unwrap().unwrap();
+    let event = decoder.next_event().unwrap().unwrap();
     assert_eq!((event.raw.as_ref(), event.data), (&b": keep alive\n\n"[..], None));
 }
 
@@ -163,9 +163,9 @@ fn a_comment_is_given_out_at_once() {
 fn a_carriage_return_ends_an_event_without_waiting_for_more() {
     let mut decoder = Decoder::new();
     decoder.push(Bytes::from_static(b"data: x\r\n\r"));
-    assert!(decoder.next().unwrap().is_some());
+    assert!(decoder.next_event().unwrap().is_some());
     decoder.push(Bytes::from_static(b"\ndata: y\r\n\r\n"));
-    assert_eq!(decoder.next().unwrap().unwrap().data.unwrap(), "y");
+    assert_eq!(decoder.next_event().unwrap().unwrap().data.unwrap(), "y");
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn reads_may_pile_up_before_they_are_decoded() {
     for piece in ["data: a\n", "\ndata: b", "\n\n"] {
         decoder.push(Bytes::copy_from_slice(piece.as_bytes()));
     }
-    assert_eq!(decoder.next().unwrap().unwrap().data.unwrap(), "a");
-    assert_eq!(decoder.next().unwrap().unwrap().data.unwrap(), "b");
-    assert_eq!(decoder.next().unwrap(), None);
+    assert_eq!(decoder.next_event().unwrap().unwrap().data.unwrap(), "a");
+    assert_eq!(decoder.next_event().unwrap().unwrap().data.unwrap(), "b");
+    assert_eq!(decoder.next_event().unwrap(), None);
     assert_eq!(decoder.finish(), None);
 }
 
@@ -185,14 +185,14 @@ fn gw_65_an_event_has_a_largest_size() {
     let mut decoder = Decoder::new();
     let largest = MAX_EVENT_BYTES - "data: \n\n".len();
     decoder.push(Bytes::from(format!("data: {}\n\n", "x".repeat(largest))));
-    assert!(decoder.next().unwrap().is_some());
+    assert!(decoder.next_event().unwrap().is_some());
     decoder.push(Bytes::from(format!("data: {}\n\n", "x".repeat(largest + 1))));
-    assert_eq!(decoder.next(), Err(EventTooLarge));
+    assert_eq!(decoder.next_event(), Err(EventTooLarge));
     let mut decoder = Decoder::new();
     let endless = Bytes::from(vec![b'x'; 1024 * 1024]);
     let refused = (0..10).position(|_| {
         decoder.push(endless.clone());
-        decoder.next().is_err()
+        decoder.next_event().is_err()
     });
     assert_eq!(refused, Some(4));
 }
@@ -201,5 +201,5 @@ fn gw_65_an_event_has_a_largest_size() {
 fn data_that_is_not_utf_8_is_handed_on() {
     let mut decoder = Decoder::new();
     decoder.push(Bytes::from_static(b"data: \xff\xfe\n\n"));
-    assert_eq!(decoder.next().unwrap().unwrap().data.unwrap(), &b"\xff\xfe"[..]);
+    assert_eq!(decoder.next_event().unwrap().unwrap().data.unwrap(), &b"\xff\xfe"[..]);
 }

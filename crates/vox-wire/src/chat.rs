@@ -1,0 +1,161 @@
+//! A caller's request: its bytes, where the parts stand, and what it needs from whoever answers.
+//!
+//! The body is parsed once and never written anew within its dialect: `pass` edits spans. `needs` reads the structure
+//! (never the words), `tokens` bounds the size. Rewriting for another dialect is `translate`.
+
+mod needs;
+mod pass;
+mod tokens;
+
+pub use needs::Needs;
+
+use crate::json::{Document, JsonError, Kind, Value};
+use crate::{Dialect, Endpoint};
+use bytes::Bytes;
+use vox_base::Coded;
+
+/// Begins the signature vox puts on reasoning that did not come from an Anthropic model; no provider ever sees it.
+pub const VOX_SIGNATURE: &str = "vox1.";
+
+/// A caller's request.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    /// The API it is written for.
+    pub dialect: Dialect,
+    /// The call.
+    pub endpoint: Endpoint,
+    /// The body.
+    pub document: Document,
+    /// The model asked for, as written.
+    pub model: String,
+    /// The answer is wanted as a stream.
+    pub stream: bool,
+    /// The caller asked for the usage chunk of an OpenAI stream.
+    pub include_usage: bool,
+    /// The caller's bound on the answer.
+    pub max_output_tokens: Option<u64>,
+    /// What whoever answers must be able to do.
+    pub needs: Needs,
+    /// Entries of OpenAI `metadata` named `vox.*`, without that prefix.
+    pub hints: Vec<(String, String)>,
+}
+
+/// The body is not a request of its dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// It is not JSON that vox reads.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// A field that vox needs is missing or has the wrong type.
+    #[error("`{pointer}` must be {expected}")]
+    Field {
+        /// JSON pointer (RFC 6901) of the field.
+        pointer: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+}
+
+impl From<WireError> for Coded {
+    fn from(error: WireError) -> Self {
+        let code = match &error {
+            WireError::Json(JsonError::Duplicate { .. }) => "gateway.json_ambiguous",
+            _ => "gateway.json_invalid",
+        };
+        let coded = Self::new(vox_base::Kind::Usage, code, error.to_string());
+        match error {
+            WireError::Field { pointer, expected } => coded.at(pointer).expected(expected).next("correct the request body"),
+            WireError::Json(JsonError::Duplicate { .. }) => {
+                coded.expected("each key once per object").next("remove one of the two entries")
+            }
+            WireError::Json(_) => coded.expected("a UTF-8 JSON object, at most 128 levels deep").next("check what wrote the request body"),
+        }
+    }
+}
+
+impl Chat {
+    /// Parses a request body.
+    ///
+    /// # Errors
+    /// The body is not JSON, or a field that vox itself reads is missing or has the wrong type.
+    pub fn parse(dialect: Dialect, endpoint: Endpoint, body: Bytes) -> Result<Self, WireError> {
+        let document = Document::parse(body)?;
+        if document.root().kind() != Kind::Object {
+            return Err(WireError::Field { pointer: String::new(), expected: "an object" });
+        }
+        let fields = Fields::read(&document, endpoint)?;
+        let (model, stream, include_usage) = (fields.model.into_owned(), fields.stream, fields.include_usage);
+        let (max_output_tokens, hints) = (fields.max_output_tokens, fields.hints);
+        let needs = Needs::read(dialect, &document);
+        Ok(Self { dialect, endpoint, model, stream, include_usage, max_output_tokens, needs, hints, document })
+    }
+}
+
+/// The fields vox reads, found in one walk over the top level.
+#[derive(Default)]
+struct Fields<'a> {
+    model: std::borrow::Cow<'a, str>,
+    stream: bool,
+    include_usage: bool,
+    max_output_tokens: Option<u64>,
+    hints: Vec<(String, String)>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(document: &'a Document, endpoint: Endpoint) -> Result<Self, WireError> {
+        let (mut fields, mut model, mut input) = (Self::default(), None, None);
+        let input_name = if endpoint == Endpoint::Chat { "messages" } else { "input" };
+        for (key, value) in document.root().entries() {
+            match key.as_ref() {
+                "model" => model = value.as_str(),
+                "stream" => fields.stream = flag(value, "/stream")?,
+                "stream_options" => fields.include_usage = value.get("include_usage").and_then(Value::as_bool) == Some(true),
+                "max_completion_tokens" => fields.max_output_tokens = count(value, "/max_completion_tokens")?,
+                "max_tokens" if fields.max_output_tokens.is_none() => fields.max_output_tokens = count(value, "/max_tokens")?,
+                "metadata" => fields.hints = hints(value),
+                name if name == input_name => input = Some(value),
+                _ => {}
+            }
+        }
+        fields.model = model.ok_or_else(|| wrong("/model", "the name of a model"))?;
+        check_input(endpoint, input)?;
+        Ok(fields)
+    }
+}
+
+fn check_input(endpoint: Endpoint, input: Option<Value<'_>>) -> Result<(), WireError> {
+    match (endpoint, input.map(Value::kind)) {
+        (Endpoint::Embeddings, Some(Kind::String | Kind::Array)) => return Ok(()),
+        (Endpoint::Embeddings, _) => return Err(wrong("/input", "a text or a list")),
+        (Endpoint::Chat, Some(Kind::Array)) => {}
+        (Endpoint::Chat, _) => return Err(wrong("/messages", "a list of messages")),
+    }
+    let messages = input.into_iter().flat_map(Value::items);
+    match messages.enumerate().find(|(_, message)| message.get("role").is_none_or(|role| role.kind() != Kind::String)) {
+        Some((at, _)) => Err(WireError::Field { pointer: format!("/messages/{at}/role"), expected: "the name of a role" }),
+        None => Ok(()),
+    }
+}
+
+fn wrong(pointer: &str, expected: &'static str) -> WireError {
+    WireError::Field { pointer: pointer.to_owned(), expected }
+}
+
+fn flag(value: Value<'_>, pointer: &str) -> Result<bool, WireError> {
+    if value.is_null() { Ok(false) } else { value.as_bool().ok_or_else(|| wrong(pointer, "true or false")) }
+}
+
+fn count(value: Value<'_>, pointer: &str) -> Result<Option<u64>, WireError> {
+    if value.is_null() { Ok(None) } else { value.as_u64().map(Some).ok_or_else(|| wrong(pointer, "a whole number from 0")) }
+}
+
+fn hints(metadata: Value<'_>) -> Vec<(String, String)> {
+    let hint = |(key, value): (std::borrow::Cow<'_, str>, Value<'_>)| {
+        let text = value.as_str().map_or_else(|| value.raw().to_owned(), std::borrow::Cow::into_owned);
+        Some((key.strip_prefix("vox.")?.to_owned(), text))
+    };
+    metadata.entries().filter_map(hint).collect()
+}
+
+#[cfg(test)]
+mod tests;
