@@ -1,0 +1,169 @@
+//! The table of paths, and nothing else: the only place where a URL path is written.
+
+use crate::body::Body;
+use crate::{admin, caller, health, model_api, models, refusal};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use vox_base::{Coded, Kind};
+use vox_node::Node;
+use vox_wire::{Dialect, Endpoint};
+
+/// The served surface of one node.
+pub struct Gateway {
+    pub(crate) node: Arc<Node>,
+    /// The port the node really listens on; a request must name it in `Host`.
+    pub(crate) port: u16,
+    /// Opens vox's own API; kept in a file only the user can read.
+    pub(crate) admin_token: vox_base::Secret<String>,
+    n_open: AtomicUsize,
+    draining: AtomicBool,
+}
+
+/// What a path leads to.
+enum Target<'a> {
+    Call(Dialect, Endpoint),
+    Models(Option<&'a str>),
+    Health,
+    Ready,
+    Metrics,
+    Home,
+    Admin(admin::Route<'a>),
+}
+
+/// Returns what a path leads to and the methods it takes.
+fn target(path: &str) -> Option<(Target<'_>, &'static [Method])> {
+    const GET: &[Method] = &[Method::GET, Method::HEAD];
+    const POST: &[Method] = &[Method::POST];
+    Some(match path {
+        "/v1/chat/completions" => (Target::Call(Dialect::Openai, Endpoint::Chat), POST),
+        "/v1/messages" => (Target::Call(Dialect::Anthropic, Endpoint::Chat), POST),
+        "/v1/embeddings" => (Target::Call(Dialect::Openai, Endpoint::Embeddings), POST),
+        "/v1/models" => (Target::Models(None), GET),
+        "/healthz" => (Target::Health, GET),
+        "/readyz" => (Target::Ready, GET),
+        "/metrics" => (Target::Metrics, GET),
+        "/" => (Target::Home, GET),
+        "/api/v1/status" => (Target::Admin(admin::Route::Status), GET),
+        "/api/v1/keys" => (Target::Admin(admin::Route::Keys), GET),
+        "/api/v1/keys/self" => (Target::Admin(admin::Route::OwnKey), GET),
+        "/api/v1/usage" => (Target::Admin(admin::Route::Usage), GET),
+        "/api/v1/usage/self" => (Target::Admin(admin::Route::OwnUsage), GET),
+        "/api/v1/providers" => (Target::Admin(admin::Route::Providers), GET),
+        "/api/v1/config/reload" => (Target::Admin(admin::Route::Reload), POST),
+        _ => {
+            if let Some(id) = path.strip_prefix("/v1/models/") {
+                (Target::Models(Some(id)), GET)
+            } else if let Some(id) = path.strip_prefix("/api/v1/traces/") {
+                (Target::Admin(admin::Route::Trace(id)), GET)
+            } else {
+                return None;
+            }
+        }
+    })
+}
+
+/// What the served routes are, for an error that names them.
+const SERVED: &str = "POST /v1/chat/completions, /v1/messages, /v1/embeddings; GET /v1/models";
+
+impl Gateway {
+    /// Returns the surface of a node that listens on this port.
+    #[must_use]
+    pub const fn new(node: Arc<Node>, port: u16, admin_token: vox_base::Secret<String>) -> Self {
+        Self { node, port, admin_token, n_open: AtomicUsize::new(0), draining: AtomicBool::new(false) }
+    }
+
+    /// Says from now on that the node is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends open streams with their dialect's error.
+    pub fn cut_streams(&self) {
+        self.node.ending().notify_waiters();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        let dialect = spoken(path, request.headers());
+        if let Err(error) = caller::check_source(request.headers(), request.uri(), &self.node, self.port) {
+            return refusal::response(dialect, &error.into(), "");
+        }
+        let Some((target, methods)) = target(path) else {
+            let error = Coded::new(Kind::Usage, "gateway.route_unknown", "no such route").expected(SERVED);
+            return refusal::response(dialect, &error.into(), "");
+        };
+        if !methods.contains(request.method()) {
+            return wrong_method(dialect, methods);
+        }
+        match target {
+            Target::Call(dialect, endpoint) => {
+                let Some(_slot) = Slot::take(&self.n_open, self.node.settings().limits.open_requests) else {
+                    return overloaded(dialect);
+                };
+                model_api::call(self, dialect, endpoint, request).await
+            }
+            Target::Models(id) => models::answer(self, dialect, id.map(str::to_owned), request.headers(), request.uri().query()),
+            Target::Health => health::live(),
+            Target::Ready => health::ready(self),
+            Target::Metrics => health::metrics(self),
+            Target::Home => health::home(),
+            Target::Admin(route) => admin::answer(self, &route, request.headers(), request.uri().query()).await,
+        }
+    }
+}
+
+/// Returns the dialect whose error shape a caller understands.
+fn spoken(path: &str, headers: &HeaderMap) -> Dialect {
+    let anthropic = path == "/v1/messages" || path != "/v1/chat/completions" && headers.contains_key("anthropic-version");
+    if anthropic { Dialect::Anthropic } else { Dialect::Openai }
+}
+
+fn wrong_method(dialect: Dialect, methods: &[Method]) -> Response<Body> {
+    let allowed = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let error = Coded::new(Kind::Usage, "gateway.method", "the route does not take this method").expected(allowed.clone());
+    let mut response = refusal::response(dialect, &error.into(), "");
+    if let Ok(value) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+fn overloaded(dialect: Dialect) -> Response<Body> {
+    let error = Coded::new(Kind::Failed, "gateway.overloaded", "the node serves as many requests as it may").next("try again in a second");
+    let mut response = refusal::response(dialect, &error.into(), "");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// One of the node's open requests, until its answer's head is known.
+struct Slot<'a>(&'a AtomicUsize);
+
+impl<'a> Slot<'a> {
+    fn take(n_open: &'a AtomicUsize, limit: usize) -> Option<Self> {
+        let before = n_open.fetch_add(1, Ordering::Relaxed);
+        let slot = Self(n_open);
+        (before < limit).then_some(slot)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns a JSON answer.
+pub(crate) fn json(status: StatusCode, body: &impl serde::Serialize) -> Response<Body> {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(bytes::Bytes::from(bytes)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,20 @@
+//! What a call probably consumed when nobody says: used for calls that were cut, cancelled, or answered without usage.
+
+use vox_base::Usage;
+
+/// Bytes of ordinary text per token; providers' own counts over mixed prose and code lie between 3 and 4.5.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Returns the probable input tokens of a request body.
+pub(super) const fn input_tokens(n_bytes: u64) -> u64 {
+    n_bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// Returns the usage a provider reported, with what it left out estimated from the text seen.
+pub(super) fn completed(reported: Usage, input_estimate: u64, n_output_bytes: u64) -> Usage {
+    Usage {
+        input: if reported.total_input().is_some() { reported.input } else { Some(input_estimate) },
+        output: if reported.total_output().is_some() { reported.output } else { Some(n_output_bytes.div_ceil(BYTES_PER_TOKEN)) },
+        ..reported
+    }
+}

@@ -1,0 +1,243 @@
+//! A committed stream: passes events on as they come, watches for silence and cuts, and settles the call exactly once —
+//! at its end, at its failure, or when the caller drops it.
+
+use super::record::CallRecord;
+use super::upstream::{Beginning, Failed, Seen, Source, Transcoder};
+use crate::settings::Timeouts;
+use bytes::{Bytes, BytesMut};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep};
+use vox_route::Failure;
+use vox_wire::{Dialect, Tally, sse};
+
+/// The stream was cut after its error event; the connection must not end as if it were complete.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream was cut")]
+pub struct StreamCut;
+
+/// A stream on its way to the caller.
+pub struct ChatStream {
+    dialect: Dialect,
+    source: Source,
+    decoder: sse::Decoder,
+    transcoder: Transcoder,
+    tally: Tally,
+    record: CallRecord,
+    out: BytesMut,
+    phase: Phase,
+    clock: Watch,
+    /// Resolves when the node ends and open streams must say so.
+    ending: Pin<Box<OwnedNotified>>,
+}
+
+/// Where the stream is.
+enum Phase {
+    /// Events are coming.
+    Open,
+    /// The provider said the end; what follows is only the end of its body.
+    Ended,
+    /// The error event is out or about to go; one turn is left for it to be flushed.
+    Cut { flushed: bool },
+    /// Nothing more.
+    Done,
+}
+
+/// Watches for silence with one timer that is only set anew when it fires.
+struct Watch {
+    timer: Pin<Box<Sleep>>,
+    opened: Instant,
+    last_byte: Instant,
+    last_content: Instant,
+    timeouts: Timeouts,
+    deadline: Option<Instant>,
+}
+
+impl Watch {
+    fn next_check(&self) -> (Instant, Failure) {
+        let after = |from: Instant, millis: u64, class| (from + Duration::from_millis(millis), class);
+        let mut first = after(self.last_byte, self.timeouts.byte_gap_ms, Failure::Stalled);
+        let others = [
+            after(self.last_content, self.timeouts.content_gap_ms, Failure::Stalled),
+            after(self.opened, self.timeouts.stream_ms, Failure::Deadline),
+            (self.deadline.unwrap_or(first.0), Failure::Deadline),
+        ];
+        for other in others {
+            if other.0 < first.0 {
+                first = other;
+            }
+        }
+        first
+    }
+
+    /// Returns what has taken too long, if anything has.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let (at, class) = self.next_check();
+            if Instant::now() >= at {
+                return Some(class);
+            }
+            self.timer.as_mut().reset(at);
+        }
+        None
+    }
+}
+
+impl ChatStream {
+    pub(super) fn new(dialect: Dialect, beginning: Beginning, tally: Tally, record: CallRecord, timeouts: Timeouts, deadline: Option<Instant>) -> Self {
+        let now = Instant::now();
+        let mut clock = Watch { timer: Box::pin(tokio::time::sleep_until(now)), opened: now, last_byte: now, last_content: now, timeouts, deadline };
+        let (first_check, _) = clock.next_check();
+        clock.timer.as_mut().reset(first_check);
+        let ending = Box::pin(Arc::clone(record.node().ending()).notified_owned());
+        let mut stream = Self {
+            dialect,
+            source: beginning.source,
+            decoder: beginning.decoder,
+            transcoder: beginning.transcoder,
+            tally,
+            record,
+            out: beginning.held,
+            phase: if beginning.ended { Phase::Ended } else { Phase::Open },
+            clock,
+            ending,
+        };
+        if let Some(failed) = beginning.failed {
+            stream.cut(&failed);
+        }
+        stream
+    }
+
+    /// Returns the next bytes for the caller, `None` at the end of a complete stream, or [`StreamCut`] behind the error
+    /// event of one that is not.
+    ///
+    /// # Errors
+    /// The stream was cut; its error event has been returned before.
+    pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
+        loop {
+            if !self.out.is_empty() {
+                self.record.passed(self.out.len());
+                return Poll::Ready(Some(Ok(self.out.split().freeze())));
+            }
+            match self.phase {
+                Phase::Done => return Poll::Ready(None),
+                Phase::Cut { flushed: true } => return Poll::Ready(Some(Err(StreamCut))),
+                Phase::Cut { flushed: false } => {
+                    // The server writes out what it has when a body has nothing to give for the moment.
+                    self.phase = Phase::Cut { flushed: true };
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Phase::Open | Phase::Ended => {}
+            }
+            match self.source.poll_bytes(cx) {
+                Poll::Ready(Some(Ok(bytes))) => self.take(bytes),
+                Poll::Ready(Some(Err(()))) => self.close(false),
+                Poll::Ready(None) => self.close(true),
+                Poll::Pending => {
+                    if self.ending.as_mut().poll(cx).is_ready() {
+                        self.drain();
+                    } else if let Some(class) = self.clock.poll(cx) {
+                        self.stall(class);
+                    } else {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: Bytes) {
+        self.clock.last_byte = Instant::now();
+        self.decoder.push(bytes);
+        loop {
+            match self.decoder.next() {
+                Ok(Some(event)) => self.event(&event),
+                Ok(None) => return,
+                Err(_) => self.cut(&Failed::new(Failure::Malformed, "an event of the stream is over 4 MiB")),
+            }
+            if matches!(self.phase, Phase::Cut { .. }) {
+                return;
+            }
+        }
+    }
+
+    fn event(&mut self, event: &sse::Event) {
+        match self.transcoder.event(event, &mut self.tally, &mut self.out) {
+            Seen::Passed { token, end } => {
+                if token {
+                    self.clock.last_content = self.clock.last_byte;
+                }
+                if end {
+                    self.phase = Phase::Ended;
+                }
+            }
+            Seen::Failed(error) => {
+                let message = self.record.scrub(&error.message);
+                self.cut(&Failed::new(Failure::Server, message));
+            }
+            Seen::Malformed => self.cut(&Failed::new(Failure::Malformed, "the stream has no form of its dialect")),
+        }
+    }
+
+    /// The provider's body is over, cleanly or not; only the dialect's own end makes the stream complete.
+    fn close(&mut self, clean: bool) {
+        if clean && let Some(tail) = self.decoder.finish() {
+            self.event(&tail);
+        }
+        if matches!(self.phase, Phase::Cut { .. }) {
+            return;
+        }
+        if self.tally.is_complete() {
+            if let Some(writer) = &mut self.transcoder.writer {
+                writer.finish(&mut self.out);
+            }
+            self.record.complete(&self.tally);
+            self.phase = Phase::Done;
+        } else {
+            self.cut(&Failed::new(Failure::Cut, "the provider's stream broke off"));
+        }
+    }
+
+    fn stall(&mut self, class: Failure) {
+        let message = if class == Failure::Deadline { "the time for this stream was over" } else { "the provider fell silent" };
+        if matches!(self.phase, Phase::Ended) {
+            return self.close(true);
+        }
+        self.cut(&Failed::new(class, message));
+    }
+
+    fn drain(&mut self) {
+        if matches!(self.phase, Phase::Ended) {
+            return self.close(true);
+        }
+        self.record.drained(&self.tally);
+        self.say_error("gateway.node_draining", "the node is stopping");
+    }
+
+    fn cut(&mut self, failed: &Failed) {
+        self.record.broken(failed, &self.tally);
+        self.say_error(super::failure_code(failed.class), &failed.message);
+    }
+
+    fn say_error(&mut self, code: &str, message: &str) {
+        self.source = Source::Canned(None);
+        self.out.extend_from_slice(&vox_wire::error_event(self.dialect, code, message));
+        self.phase = Phase::Cut { flushed: false };
+    }
+}
+
+impl Drop for ChatStream {
+    fn drop(&mut self) {
+        match self.phase {
+            // The provider had said the end; the caller left before its body was over.
+            Phase::Ended => self.record.complete(&self.tally),
+            Phase::Open => self.record.cancelled(&self.tally),
+            Phase::Cut { .. } | Phase::Done => {}
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a command has at hand: settings, directories, output; and the store, vault and node, opened when first asked for.
+
+use crate::cli::{Color, Global};
+use crate::config::Environment;
+use crate::output::Output;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
+use vox_host::paths::{DirFlags, Dirs};
+use vox_store::{OpenOptions, Store};
+
+/// What a command has at hand.
+pub(crate) struct Context {
+    pub(crate) env: Environment,
+    pub(crate) global: Global,
+    pub(crate) out: Output,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global, env: Environment) -> Self {
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => env.text("NO_COLOR").is_none() && env.text("TERM") != Some("dumb") && std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+        };
+        let out = Output::new(global.json, color && !global.json, global.quiet);
+        Self { env, global, out, clock: Arc::new(vox_host::clock::SystemClock), entropy: Arc::new(vox_host::entropy::SystemEntropy) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn is_offline(&self) -> bool {
+        self.global.offline || self.env.is_on("VOX_OFFLINE")
+    }
+
+    /// Whether a question may be asked: a terminal on both ends, and nobody said no.
+    pub(crate) fn may_ask(&self) -> bool {
+        crate::output::is_interactive() && !self.global.no_input && !self.env.is_on("VOX_NO_INPUT") && !self.env.is_on("CI") && !self.out.json
+    }
+
+    /// Returns the five directories, with what decided each.
+    pub(crate) fn dirs(&self) -> Result<Dirs, Coded> {
+        let flags = DirFlags {
+            data: self.global.data_dir.clone(),
+            state: self.global.state_dir.clone(),
+            config: self.global.config_dir.clone(),
+            cache: self.global.cache_dir.clone(),
+            spool: self.global.spool_dir.clone(),
+        };
+        Dirs::resolve(&flags, &|name| self.env.raw(name)).map_err(Into::into)
+    }
+
+    /// Opens the store for reading and writing and makes it if there is none.
+    pub(crate) fn store(&self) -> Result<Store, Coded> {
+        self.open_store(true)
+    }
+
+    /// Opens the store if there is one; creates nothing.
+    pub(crate) fn existing_store(&self) -> Result<Option<Store>, Coded> {
+        match self.open_store(false) {
+            Err(error) if error.code == "store.missing" => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn open_store(&self, create: bool) -> Result<Store, Coded> {
+        let mut random = [0; 10];
+        self.entropy.fill(&mut random);
+        let options = OpenOptions { data_dir: self.dirs()?.data.path, db: self.db_file()?, create, now: self.now(), random, vox_version: env!("CARGO_PKG_VERSION") };
+        Store::open(options).map_err(Into::into)
+    }
+
+    /// Returns the state file that `--db` or `VOX_DB_URL` names.
+    pub(crate) fn db_file(&self) -> Result<Option<std::path::PathBuf>, Coded> {
+        let Some(url) = self.global.db.as_deref().or_else(|| self.env.text("VOX_DB_URL")) else { return Ok(None) };
+        match url.split_once(':') {
+            Some(("sqlite", path)) => Ok(Some(path.into())),
+            None => Ok(Some(url.into())),
+            Some((scheme, _)) => Err(Coded::new(Kind::Usage, "store.engine_unknown", format!("no store engine for `{scheme}:`")).expected("`sqlite:PATH` or a path")),
+        }
+    }
+}
