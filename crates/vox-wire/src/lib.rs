@@ -3,10 +3,14 @@
 //!
 //! Nothing here does IO, reads a clock or knows a provider: what an upstream can do arrives as `Target` and `UsageRules`.
 
+mod answer;
 mod chat;
 mod dialect;
 pub mod json;
+mod refusal;
 pub mod sse;
 
+pub use answer::{CostUnit, Delta, EventFacts, FailureHint, Malformed, Reader, StopReason, Tally, UpstreamError, UsageRules};
 pub use chat::{Chat, Needs, VOX_SIGNATURE, WireError};
 pub use dialect::{Dialect, Endpoint, UnknownDialect};
+pub use refusal::{error_body, error_event};
