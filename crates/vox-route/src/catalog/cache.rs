@@ -1,0 +1,82 @@
+//! The file that keeps the last good lists, as bytes; reading and replacing it is the node's business.
+
+use super::{Entry, Layer, Trust};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vox_base::Timestamp;
+
+const VERSION: u32 = 1;
+
+/// The last good list of every source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheFile {
+    #[serde(rename = "x-vox-version")]
+    version: u32,
+    /// The lists by the name of their source.
+    pub sources: BTreeMap<String, CachedSource>,
+}
+
+/// The last good list of one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CachedSource {
+    /// When the list was fetched.
+    pub fetched_at: Timestamp,
+    /// Until when it counts as fresh.
+    pub expires_at: Timestamp,
+    /// Digest of the body it came from.
+    pub fingerprint: String,
+    /// Why the last fetch failed, if it did after this list was fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The list.
+    pub entries: Vec<Entry>,
+}
+
+/// The bytes are no catalog cache of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a catalog cache that this version of vox can read: {0}")]
+pub struct CorruptCache(String);
+
+impl Default for CacheFile {
+    fn default() -> Self {
+        Self { version: VERSION, sources: BTreeMap::new() }
+    }
+}
+
+impl CacheFile {
+    /// Reads a cache file.
+    ///
+    /// # Errors
+    /// The bytes are damaged, cut off, or of another version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CorruptCache> {
+        let file: Self = serde_json::from_slice(bytes).map_err(|error| CorruptCache(error.to_string()))?;
+        match file.version {
+            VERSION => Ok(file),
+            other => Err(CorruptCache(format!("expected version {VERSION}, found {other}"))),
+        }
+    }
+
+    /// Returns the bytes of the file.
+    ///
+    /// # Panics
+    /// Never: the file holds only text and numbers.
+    #[must_use]
+    pub fn render(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).expect("the cache holds only text, numbers and lists");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Returns the lists as layers of a catalog.
+    #[must_use]
+    pub fn layers(&self) -> Vec<Layer> {
+        let layer = |(name, source): (&String, &CachedSource)| Layer {
+            source: name.as_str().into(),
+            trust: Trust::ProviderList,
+            entries: source.entries.clone(),
+        };
+        self.sources.iter().map(layer).collect()
+    }
+}

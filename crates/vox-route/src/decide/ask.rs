@@ -1,0 +1,113 @@
+//! Everything a decision may know about one request.
+
+use crate::board::Privacy;
+use crate::catalog::Capabilities;
+use crate::{Contract, Wanted};
+use serde::{Deserialize, Serialize};
+use vox_base::NanoUsd;
+
+/// Everything a decision may know about one request: numbers, flags and names, never its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// The model name, understood.
+    pub wanted: Wanted,
+    /// Whether the name skips routing; an explicit name that is forced.
+    pub forced: bool,
+    /// Whether an explicit name may be answered by another model when it cannot.
+    pub fallback: bool,
+    /// Patterns of offer ids the caller may use; `None` allows all.
+    pub models_allowed: Option<Vec<String>>,
+    /// The task category, where something but the model name states it.
+    pub task: Option<String>,
+    /// Who said which category it is: `header`, `metadata`, `default` and so on.
+    pub task_source: String,
+    /// The complexity that counts.
+    pub complexity: u8,
+    /// The complexity as given.
+    pub complexity_raw: i64,
+    /// What the request cannot do without.
+    pub needs: Capabilities,
+    /// Input, estimated so that it is not below the truth.
+    pub input_tokens: u64,
+    /// Longest answer the caller wants.
+    pub max_output_tokens: Option<u64>,
+    /// Most the request may cost.
+    pub ceiling: Option<NanoUsd>,
+    /// Whether an offer without a known price may answer; a ceiling rules it out all the same.
+    pub allow_unpriced: bool,
+    /// Longest wait the caller accepts.
+    pub max_latency_ms: Option<u64>,
+    /// What the caller prefers.
+    pub prefer: Prefer,
+    /// The policy profile; the contract's default if `None`.
+    pub profile: Option<String>,
+    /// Who may see the request.
+    pub privacy: Privacy,
+    /// Whether nothing on the network may be called.
+    pub offline: bool,
+    /// The dialect of the request; decides between equals.
+    pub dialect: String,
+}
+
+/// What a caller prefers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    /// Nothing: the weights of the contract.
+    #[default]
+    None,
+    /// A low charge, and nothing above the economy ceiling.
+    Cost,
+    /// A high chance of success.
+    Quality,
+    /// A short wait.
+    Speed,
+    /// The user's own engines first.
+    Local,
+    /// A family of models, between near equals.
+    Family(String),
+}
+
+impl Ask {
+    /// Returns an ask that states only the model name; everything else is the contract's default.
+    #[must_use]
+    pub fn new(contract: &Contract, wanted: Wanted) -> Self {
+        let complexity = contract.complexity(None, 0);
+        Self {
+            wanted,
+            forced: false,
+            fallback: false,
+            models_allowed: None,
+            task: None,
+            task_source: "default".into(),
+            complexity: complexity.clamped,
+            complexity_raw: complexity.raw,
+            needs: Capabilities::NONE,
+            input_tokens: 0,
+            max_output_tokens: None,
+            ceiling: None,
+            allow_unpriced: true,
+            max_latency_ms: None,
+            prefer: Prefer::None,
+            profile: None,
+            privacy: Privacy::default(),
+            offline: false,
+            dialect: String::new(),
+        }
+    }
+}
+
+impl Prefer {
+    /// Returns the preference of this name; any name but the four words is a family's.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "cost" => Self::Cost,
+            "quality" => Self::Quality,
+            "speed" => Self::Speed,
+            "local" => Self::Local,
+            family => Self::Family(family.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Filters 2 to 12: each returns the reason against one offer, in a fixed order; the first one is recorded.
+
+use super::{Ask, RefusalReason, Refused};
+use crate::board::{Credential, Health, ProviderState};
+use crate::catalog::{Locality, Offer, PriceState};
+use crate::contract::{Profile, TaskRules};
+use crate::decide::Prefer;
+use crate::{Board, Contract, Wanted, price};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use vox_base::{NanoUsd, Timestamp};
+
+/// A filter that may be lifted when nothing is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiver {
+    /// The task's strength.
+    Strength,
+    /// The task's context floor.
+    ContextFloor,
+    /// The tier floor of the complexity.
+    TierFloor,
+}
+
+/// What one decision looks at: its inputs, and what follows from them for every offer.
+pub(super) struct View<'a> {
+    pub(super) contract: &'a Contract,
+    pub(super) board: &'a Board,
+    pub(super) ask: &'a Ask,
+    pub(super) now: Timestamp,
+    pub(super) task_name: Arc<str>,
+    pub(super) task: &'a TaskRules,
+    pub(super) complexity: u8,
+    profile: Profile,
+    ceiling: NanoUsd,
+}
+
+/// The filters in the order of the specification.
+const FILTERS: [fn(&View, &Offer) -> Option<RefusalReason>; 12] = [
+    |view, offer| view.retired(offer),
+    |view, offer| view.capability(offer),
+    |view, offer| view.context(offer),
+    |view, offer| view.context_floor(offer),
+    |view, offer| view.credential(offer),
+    |view, offer| view.policy(offer),
+    |view, offer| view.privacy(offer),
+    |view, offer| view.health(offer),
+    |view, offer| view.tier(offer),
+    |view, offer| view.strength(offer),
+    |view, offer| view.money(offer),
+    |view, offer| view.latency(offer),
+];
+
+impl<'a> View<'a> {
+    pub(super) fn new(contract: &'a Contract, board: &'a Board, ask: &'a Ask, now: Timestamp) -> Self {
+        let rules = contract.rules();
+        let task_name = task_name(contract, ask);
+        let profile = ask.profile.as_deref().unwrap_or(&rules.policy.default_profile);
+        // An unknown profile allows nothing: whoever names it meant to restrict something.
+        let closed = Profile { provider_network: false, local_model_http: false };
+        Self {
+            contract,
+            board,
+            ask,
+            now,
+            task_name: task_name.into(),
+            task: &rules.tasks[task_name],
+            complexity: ask.complexity.clamp(rules.complexity.min, rules.complexity.max),
+            profile: rules.policy.profiles.get(profile).copied().unwrap_or(closed),
+            ceiling: ask.ceiling.map_or(contract.safety_ceiling(), |ceiling| ceiling.min(contract.safety_ceiling())),
+        }
+    }
+
+    /// Returns whether the caller's key may use this offer.
+    pub(super) fn allowed(&self, offer: &Offer) -> bool {
+        self.ask.models_allowed.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| offer.matches(pattern)))
+    }
+
+    /// Returns every reason against an offer.
+    pub(super) fn reasons<'o>(&'o self, offer: &'o Offer) -> impl Iterator<Item = RefusalReason> + 'o {
+        FILTERS.iter().filter_map(move |filter| filter(self, offer))
+    }
+
+    /// Parts offers into those that may answer and those that may not.
+    pub(super) fn split(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Refused>) {
+        let mut open = Vec::with_capacity(offers.len());
+        let mut refused = Vec::new();
+        for offer in offers {
+            match self.reasons(offer).next() {
+                None => open.push(offer.clone()),
+                Some(reason) => refused.push(Refused { offer: offer.clone(), reason }),
+            }
+        }
+        (open, refused)
+    }
+
+    /// Lifts the filters of the waiver order one after another until something is left; returns that and the lifted
+    /// filters that mattered for it.
+    pub(super) fn lift(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Waiver>) {
+        let order = &self.contract.rules().waiver_order;
+        for n_lifted in 1..=order.len() {
+            let lifted = &order[..n_lifted];
+            let holds = |reason: RefusalReason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver));
+            let open: Vec<Arc<Offer>> = offers.iter().filter(|offer| !self.reasons(offer).any(holds)).cloned().collect();
+            if !open.is_empty() {
+                let mattered =
+                    |waiver: &Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(*waiver)));
+                let waived = lifted.iter().copied().filter(mattered).collect();
+                return (open, waived);
+            }
+        }
+        (Vec::new(), Vec::new())
+    }
+
+    /// Returns the longest answer to make room and money for.
+    pub(super) fn output_tokens(&self) -> u64 {
+        self.ask.max_output_tokens.unwrap_or(self.contract.rules().context.output_reserve_tokens)
+    }
+
+    fn provider(&self, offer: &Offer) -> Option<&ProviderState> {
+        self.board.provider(&offer.provider)
+    }
+
+    fn retired(&self, offer: &Offer) -> Option<RefusalReason> {
+        let retired = &self.contract.rules().retired_ids;
+        retired.iter().any(|id| **id == *offer.model_id || **id == *offer.id).then_some(RefusalReason::Retired)
+    }
+
+    fn capability(&self, offer: &Offer) -> Option<RefusalReason> {
+        // What nobody stated may well be there; a refusal needs a list that leaves it out.
+        let capability = self.ask.needs.first_missing_in(offer.capabilities?)?;
+        Some(RefusalReason::MissingCapability { capability })
+    }
+
+    fn context(&self, offer: &Offer) -> Option<RefusalReason> {
+        let available_tokens = offer.context_tokens?;
+        let needed_tokens = self.ask.input_tokens.saturating_add(self.output_tokens());
+        (needed_tokens > available_tokens).then_some(RefusalReason::ContextTooSmall { needed_tokens, available_tokens })
+    }
+
+    fn context_floor(&self, offer: &Offer) -> Option<RefusalReason> {
+        let floor_tokens = self.task.context_floor_tokens;
+        (offer.context_tokens.unwrap_or(0) < floor_tokens)
+            .then_some(RefusalReason::ContextFloor { floor_tokens, available_tokens: offer.context_tokens })
+    }
+
+    fn credential(&self, offer: &Offer) -> Option<RefusalReason> {
+        match self.provider(offer).map(|provider| provider.credential) {
+            Some(Credential::Present | Credential::NotNeeded) => None,
+            Some(Credential::Rejected) => Some(RefusalReason::CredentialRejected),
+            Some(Credential::Missing) | None => Some(RefusalReason::NoCredential),
+        }
+    }
+
+    fn policy(&self, offer: &Offer) -> Option<RefusalReason> {
+        match offer.locality {
+            Locality::Remote if !self.profile.provider_network => Some(RefusalReason::ProviderNetworkDisabled),
+            Locality::Local if !self.profile.local_model_http => Some(RefusalReason::LocalModelHttpDisabled),
+            Locality::Remote if self.ask.offline => Some(RefusalReason::Offline),
+            _ => None,
+        }
+    }
+
+    fn privacy(&self, offer: &Offer) -> Option<RefusalReason> {
+        let provider = self.provider(offer)?;
+        (provider.privacy > self.ask.privacy).then_some(RefusalReason::PrivacyClass)
+    }
+
+    fn health(&self, offer: &Offer) -> Option<RefusalReason> {
+        let provider = self.provider(offer).map_or(Health::Ok, |provider| provider.health);
+        [provider, self.board.offer(&offer.id)].into_iter().find_map(|health| match health {
+            Health::CircuitOpen { until } if until > self.now => Some(RefusalReason::CircuitOpen { until }),
+            Health::CoolingDown { until } if until > self.now => Some(RefusalReason::CoolingDown { until }),
+            _ => None,
+        })
+    }
+
+    fn tier(&self, offer: &Offer) -> Option<RefusalReason> {
+        let rank = self.contract.tier_rank(offer.tier);
+        let floors = self.contract.rules().complexity.tier_floors.iter().filter(|floor| self.complexity >= floor.min_complexity);
+        let floor = floors.map(|floor| floor.min_tier).find(|floor| rank < self.contract.tier_rank(*floor))?;
+        Some(RefusalReason::TierFloor { floor, tier: offer.tier })
+    }
+
+    /// Returns whether an offer is tagged with the task's strength.
+    pub(super) fn has_strength(&self, offer: &Offer) -> bool {
+        offer.strengths.iter().any(|strength| **strength == *self.task.strength)
+    }
+
+    fn strength(&self, offer: &Offer) -> Option<RefusalReason> {
+        let fits = self.has_strength(offer) || offer.strengths.iter().any(|strength| **strength == *"generalist");
+        (!fits).then_some(RefusalReason::StrengthMismatch)
+    }
+
+    fn money(&self, offer: &Offer) -> Option<RefusalReason> {
+        if offer.price_state == PriceState::Free {
+            return None;
+        }
+        let thrifty = self.ask.prefer == Prefer::Cost;
+        let output_tokens = self.output_tokens().min(offer.max_output_tokens.unwrap_or(u64::MAX));
+        let Some(bound) = price::upper_bound(&offer.prices, self.ask.input_tokens, output_tokens) else {
+            let capped = self.ask.ceiling.is_some() || thrifty || !self.ask.allow_unpriced;
+            return capped.then_some(RefusalReason::PriceUnknown);
+        };
+        if bound > self.ceiling {
+            return Some(RefusalReason::OverBudget { bound, ceiling: self.ceiling });
+        }
+        let ceiling = self.contract.rules().economy_ceiling_micros_per_mtok;
+        let price = offer.blended_price().filter(|price| thrifty && *price > ceiling)?;
+        Some(RefusalReason::EconomyCeiling { price, ceiling })
+    }
+
+    fn latency(&self, offer: &Offer) -> Option<RefusalReason> {
+        // An unknown time passes; the explanation shows that nobody stated it.
+        let (p50_ms, max_ms) = (offer.availability.p50_ms?, self.ask.max_latency_ms?);
+        (p50_ms > max_ms).then_some(RefusalReason::TooSlow { p50_ms, max_ms })
+    }
+}
+
+/// Returns the category that counts: what a header or flag states, the model name, an alias, the default.
+fn task_name<'a>(contract: &'a Contract, ask: &'a Ask) -> &'a str {
+    let rules = contract.rules();
+    let named = match &ask.wanted {
+        Wanted::Auto { task } => task.as_deref(),
+        Wanted::Alias(alias) => rules.aliases.get(alias).and_then(|target| target.strip_prefix("task:")),
+        _ => None,
+    };
+    let known = |name: &&str| rules.tasks.contains_key(*name);
+    ask.task.as_deref().filter(known).or(named.filter(known)).unwrap_or(&rules.default_task)
+}
+
+impl RefusalReason {
+    /// Returns the filter whose lifting lets this offer through.
+    pub(super) const fn waiver(&self) -> Option<Waiver> {
+        match self {
+            Self::StrengthMismatch => Some(Waiver::Strength),
+            Self::ContextFloor { .. } => Some(Waiver::ContextFloor),
+            Self::TierFloor { .. } => Some(Waiver::TierFloor),
+            _ => None,
+        }
+    }
+}
+
+impl Waiver {
+    /// Returns the name used in the contract and in explanations.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strength => "strength",
+            Self::ContextFloor => "context_floor",
+            Self::TierFloor => "tier_floor",
+        }
+    }
+}

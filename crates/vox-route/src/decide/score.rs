@@ -1,0 +1,200 @@
+//! The score: the expected cost until a success, in nano-USD, lower is better.
+//!
+//! `J = (charge + waiting + outage + failing) / success`, each term weighted so that equal weights compare plain money.
+//! Everything is integers; rounding is always down, so equal inputs give equal scores on every machine.
+
+use super::filter::View;
+use super::{Prefer, Ranked};
+use crate::catalog::{Locality, Offer};
+use crate::contract::Weights;
+use crate::price;
+use serde::Serialize;
+use std::cmp::Ordering;
+use std::sync::Arc;
+use vox_base::{Micros, NanoUsd, Pico};
+
+const MILLION: i128 = 1_000_000;
+const TERMS: u32 = 4;
+const BEST_SUCCESS_PPM: i64 = 990_000;
+const SLOPE_FROM_COMPLEXITY: i64 = 5;
+const FAMILY_SHARE_PPM: i128 = 900_000;
+
+/// What a score is made of. The four amounts are weighted and not yet divided by the success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Terms {
+    /// The expected charge as it counts: the list price, or a stand-in where that is unknown.
+    pub charge: NanoUsd,
+    /// Whether the charge is a stand-in.
+    pub charge_assumed: bool,
+    /// Expected success.
+    pub success_ppm: u32,
+    /// Expected share of calls answered.
+    pub availability_ppm: u32,
+    /// Expected time of the whole answer; the task's own if nobody stated one.
+    pub latency_ms: u64,
+    /// Weighted charge.
+    pub cost: NanoUsd,
+    /// Weighted waiting.
+    pub wait: NanoUsd,
+    /// Weighted outage.
+    pub outage: NanoUsd,
+    /// Weighted failing.
+    pub failure: NanoUsd,
+}
+
+/// Scores and sorts offers that may answer.
+pub(super) fn rank(view: &View, open: &[Arc<Offer>]) -> Vec<Ranked> {
+    let scorer = Scorer::new(view);
+    let charges: Vec<Option<NanoUsd>> = open.iter().map(|offer| scorer.charge(offer)).collect();
+    let assumed = if charges.contains(&None) { scorer.assumed_charge(&charges) } else { NanoUsd::ZERO };
+    let mut ranked: Vec<Ranked> = open.iter().zip(charges).map(|(offer, charge)| scorer.score(offer, charge, assumed)).collect();
+    ranked.sort_unstable_by(|a, b| order(view, a, b, &[]));
+    ranked
+}
+
+/// Puts offers of equal score behind the pick into the order in which the pick's provider wants them tried.
+pub(super) fn order_fallbacks(view: &View, ranked: &mut [Ranked]) {
+    let Some((pick, rest)) = ranked.split_first_mut() else { return };
+    if let Some(next) = view.contract.rules().fallback_graph.get(&*pick.offer.provider) {
+        rest.sort_by(|a, b| order(view, a, b, next));
+    }
+}
+
+/// Compares by locality where that is preferred, then score to the micro-USD, then the order of fallbacks, price,
+/// dialect and id.
+fn order(view: &View, a: &Ranked, b: &Ranked, fallbacks: &[String]) -> Ordering {
+    let far = |ranked: &Ranked| view.ask.prefer == Prefer::Local && ranked.offer.locality != Locality::Local;
+    let micros = |ranked: &Ranked| ranked.j.get().div_euclid(1000);
+    let place = |ranked: &Ranked| fallbacks.iter().position(|id| **id == *ranked.offer.provider).unwrap_or(fallbacks.len());
+    let foreign = |ranked: &Ranked| view.board.provider(&ranked.offer.provider).is_none_or(|state| *state.dialect != *view.ask.dialect);
+    far(a)
+        .cmp(&far(b))
+        .then_with(|| micros(a).cmp(&micros(b)))
+        .then_with(|| place(a).cmp(&place(b)))
+        .then_with(|| a.terms.charge.cmp(&b.terms.charge))
+        .then_with(|| foreign(a).cmp(&foreign(b)))
+        .then_with(|| a.offer.id.cmp(&b.offer.id))
+}
+
+struct Scorer<'a> {
+    view: &'a View<'a>,
+    weights: [i128; 4],
+    failure_nano: i128,
+    output_tokens: u64,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(view: &'a View<'a>) -> Self {
+        let scoring = &view.contract.rules().scoring;
+        let weights = match view.ask.prefer {
+            Prefer::Cost => scoring.presets.cost_first,
+            Prefer::Quality => scoring.presets.quality_first,
+            Prefer::Speed => scoring.presets.fast,
+            Prefer::None | Prefer::Local | Prefer::Family(_) => scoring.weights,
+        };
+        Self {
+            view,
+            weights: shares_ppm(&weights),
+            failure_nano: i128::from(view.task.failure_cost_micros) * 1000 * i128::from(view.complexity) / 5,
+            output_tokens: view.task.expected_output_tokens.min(view.ask.max_output_tokens.unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Returns the expected charge, or `None` if a price is unknown.
+    fn charge(&self, offer: &Offer) -> Option<NanoUsd> {
+        price::expected(&offer.prices, self.view.ask.input_tokens, self.output_tokens)
+    }
+
+    /// Returns what an unpriced offer is taken to cost: a high quantile of the priced ones, or, where all that is priced
+    /// is free, the tokens at the economy ceiling. Never nothing.
+    fn assumed_charge(&self, charges: &[Option<NanoUsd>]) -> NanoUsd {
+        let mut known: Vec<NanoUsd> = charges.iter().flatten().copied().filter(|charge| *charge > NanoUsd::ZERO).collect();
+        known.sort_unstable();
+        let quantile = u64::from(self.view.contract.rules().scoring.unknown_price_quantile_ppm);
+        // Nearest rank: the smallest value that at least this share of the values does not exceed.
+        let rank = (known.len() as u64 * quantile).div_ceil(1_000_000).max(1);
+        let at = usize::try_from(rank - 1).unwrap_or(usize::MAX);
+        known.get(at).copied().unwrap_or_else(|| {
+            let ceiling: Micros = self.view.contract.rules().economy_ceiling_micros_per_mtok;
+            Pico::ZERO.plus_tokens(self.view.ask.input_tokens.saturating_add(self.output_tokens), ceiling).settle()
+        })
+    }
+
+    fn score(&self, offer: &Arc<Offer>, charge: Option<NanoUsd>, assumed: NanoUsd) -> Ranked {
+        let rules = self.view.contract.rules();
+        let [efficiency, latency, availability, precision] = self.weights;
+        let success_ppm = self.success_ppm(offer);
+        let availability_ppm = offer.availability.uptime_ppm.unwrap_or(rules.priors.availability_ppm).min(1_000_000);
+        let latency_ms = offer.availability.p50_ms.unwrap_or(self.view.task.latency_slo_ms);
+        let outage = i128::from(rules.scoring.failover_cost_micros) * i128::from(1_000_000 - availability_ppm) / 1000;
+        let failure = self.failure_nano * (MILLION - i128::from(success_ppm)) / MILLION;
+        let terms = Terms {
+            charge: charge.unwrap_or(assumed),
+            charge_assumed: charge.is_none(),
+            success_ppm,
+            availability_ppm,
+            latency_ms,
+            cost: weighted(i128::from(charge.unwrap_or(assumed).get()), efficiency),
+            wait: weighted(self.wait_nano(latency_ms), latency),
+            outage: weighted(outage, availability),
+            failure: weighted(failure, precision),
+        };
+        let sum: i128 = [terms.cost, terms.wait, terms.outage, terms.failure].iter().map(|term| i128::from(term.get())).sum();
+        let j = sum * MILLION / i128::from(success_ppm);
+        let j = if self.favoured(offer) { j * FAMILY_SHARE_PPM / MILLION } else { j };
+        Ranked { offer: offer.clone(), j: nano(j), terms }
+    }
+
+    /// Returns the prior success: by tier, falling with complexity, moved by strength and by tiers below the preferred.
+    fn success_ppm(&self, offer: &Offer) -> u32 {
+        let rules = self.view.contract.rules();
+        let priors = &rules.priors;
+        let at = |by_tier: &std::collections::BTreeMap<_, i32>| i64::from(by_tier.get(&offer.tier).copied().unwrap_or(0));
+        let strength = if self.view.has_strength(offer) {
+            priors.strength_match_ppm
+        } else if offer.strengths.iter().any(|strength| **strength == *"generalist") {
+            0
+        } else {
+            priors.strength_waived_ppm
+        };
+        let preferred = self.view.contract.tier_rank(self.view.task.preferred_tier);
+        let n_below = preferred.saturating_sub(self.view.contract.tier_rank(offer.tier)) as i64;
+        let success = at(&priors.tier_success_ppm)
+            + at(&priors.complexity_slope_ppm) * (i64::from(self.view.complexity) - SLOPE_FROM_COMPLEXITY)
+            + i64::from(strength)
+            + i64::from(priors.tier_shortfall_ppm) * n_below;
+        let success = success.clamp(i64::from(rules.scoring.success_floor_ppm), BEST_SUCCESS_PPM);
+        u32::try_from(success).unwrap_or(rules.scoring.success_floor_ppm)
+    }
+
+    /// Returns what waiting costs: nothing up to `excellent_ms`, rising to the task's price at `poor_ms`, and rising on
+    /// beyond the task's own time.
+    fn wait_nano(&self, latency_ms: u64) -> i128 {
+        let bands = self.view.contract.rules().scoring.latency_bands;
+        let slo_ms = self.view.task.latency_slo_ms;
+        let inside = latency_ms.saturating_sub(bands.excellent_ms).min(bands.poor_ms - bands.excellent_ms);
+        let inside_ppm = i128::from(inside) * MILLION / i128::from(bands.poor_ms - bands.excellent_ms);
+        let beyond_ppm = i128::from(latency_ms.saturating_sub(slo_ms)) * MILLION / i128::from(slo_ms);
+        i128::from(self.view.task.wait_micros_per_slo) * (inside_ppm + beyond_ppm) / 1000
+    }
+
+    fn favoured(&self, offer: &Offer) -> bool {
+        let Prefer::Family(name) = &self.view.ask.prefer else { return false };
+        let target = self.view.contract.rules().aliases.get(name).unwrap_or(name);
+        **target == *offer.family || **target == *offer.model_id || target.strip_prefix("family:") == Some(&*offer.family)
+    }
+}
+
+/// Returns each weight in parts per million of the mean weight: charge, waiting, outage, failing.
+fn shares_ppm(weights: &Weights) -> [i128; 4] {
+    let share = |weight: u32| i128::from(TERMS) * i128::from(weight) * MILLION / i128::from(weights.sum());
+    [share(weights.efficiency), share(weights.latency), share(weights.availability), share(weights.precision)]
+}
+
+fn weighted(amount: i128, share_ppm: i128) -> NanoUsd {
+    nano(amount * share_ppm / MILLION)
+}
+
+fn nano(amount: i128) -> NanoUsd {
+    NanoUsd::new(i64::try_from(amount).unwrap_or(i64::MAX))
+}

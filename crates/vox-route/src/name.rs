@@ -1,0 +1,154 @@
+//! What a caller means by a model name.
+
+use crate::{Catalog, Contract};
+use serde::{Deserialize, Serialize};
+use vox_base::{Coded, Kind};
+
+/// A model name, understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// `vox/auto` or `vox/auto:<task>`: routing decides.
+    Auto {
+        /// The task category, if named.
+        task: Option<String>,
+    },
+    /// `vox/<alias>`.
+    Alias(String),
+    /// `<provider>/<model>`.
+    Explicit {
+        /// Id of a provider entry.
+        provider: String,
+        /// What the provider calls the model, verbatim.
+        native_id: String,
+    },
+    /// A name without a provider: every offer of the model that some provider calls so.
+    Bare(String),
+}
+
+/// A model name means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// No model, provider or alias has this name.
+    #[error("no model is called `{name}`")]
+    ModelUnknown {
+        /// The name.
+        name: String,
+        /// Up to three names like it.
+        near: Vec<String>,
+    },
+    /// `vox/auto:` was followed by no task category.
+    #[error("no task category is called `{name}`")]
+    TaskUnknown {
+        /// The name.
+        name: String,
+        /// All there are.
+        names: Vec<String>,
+    },
+}
+
+const MAX_NEAR: usize = 3;
+
+/// Understands a model name as a caller sends it.
+///
+/// # Errors
+/// The name, or the task after `vox/auto:`, is unknown.
+pub fn parse_name(name: &str, is_provider: &dyn Fn(&str) -> bool, contract: &Contract, catalog: &Catalog) -> Result<Wanted, NameError> {
+    match name.split_once('/') {
+        Some(("vox", own)) => parse_own(own, contract).unwrap_or_else(|| Err(unknown(name, contract, catalog))),
+        Some((provider, native_id)) if is_provider(provider) && !native_id.is_empty() => {
+            Ok(Wanted::Explicit { provider: provider.to_owned(), native_id: native_id.to_owned() })
+        }
+        _ if catalog.named(name).chain(catalog.serving(name)).next().is_some() => Ok(Wanted::Bare(name.to_owned())),
+        _ => Err(unknown(name, contract, catalog)),
+    }
+}
+
+fn parse_own(own: &str, contract: &Contract) -> Option<Result<Wanted, NameError>> {
+    if own == "auto" {
+        return Some(Ok(Wanted::Auto { task: None }));
+    }
+    if let Some(task) = own.strip_prefix("auto:") {
+        return Some(check_task(task, contract).map(|()| Wanted::Auto { task: Some(task.to_owned()) }));
+    }
+    contract.rules().aliases.contains_key(own).then(|| Ok(Wanted::Alias(own.to_owned())))
+}
+
+/// Returns whether a task category of this name exists.
+///
+/// # Errors
+/// It does not; the error lists all there are.
+pub fn check_task(task: &str, contract: &Contract) -> Result<(), NameError> {
+    if contract.task(task).is_some() {
+        return Ok(());
+    }
+    Err(NameError::TaskUnknown { name: task.to_owned(), names: contract.rules().task_categories.clone() })
+}
+
+fn unknown(name: &str, contract: &Contract, catalog: &Catalog) -> NameError {
+    let own = contract.rules().aliases.keys().map(|alias| format!("vox/{alias}")).chain(["vox/auto".to_owned()]);
+    let ids = catalog.offers().iter().flat_map(|offer| [offer.id.to_string(), offer.native_id.to_string(), offer.model_id.to_string()]);
+    NameError::ModelUnknown { name: name.to_owned(), near: nearest(name, own.chain(ids)) }
+}
+
+/// Returns up to three of these names that differ from the given one by few letters, nearest first.
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
+    let name: Vec<char> = name.to_lowercase().chars().take(200).collect();
+    let far = (name.len() / 3).max(2);
+    let mut near: Vec<(usize, String)> = known
+        .filter(|known| known.chars().count().abs_diff(name.len()) <= far)
+        .map(|known| (distance(&name, &known.to_lowercase()), known))
+        .filter(|(distance, _)| *distance <= far)
+        .collect();
+    near.sort();
+    near.dedup();
+    near.into_iter().take(MAX_NEAR).map(|(_, known)| known).collect()
+}
+
+/// Returns the least number of letters to insert, drop or replace (Levenshtein 1966).
+fn distance(from: &[char], to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=from.len()).collect();
+    for (line, to) in to.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = line + 1;
+        for (at, from) in from.iter().enumerate() {
+            let replaced = corner + usize::from(*from != to);
+            corner = row[at + 1];
+            row[at + 1] = replaced.min(corner + 1).min(row[at] + 1);
+        }
+    }
+    row[from.len()]
+}
+
+/// Returns whether a pattern, in which `*` stands for any text, fits the whole of a name.
+#[must_use]
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut name) = name.strip_prefix(head) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+        rest = after;
+    }
+    name.ends_with(rest)
+}
+
+impl From<NameError> for Coded {
+    fn from(error: NameError) -> Self {
+        let message = error.to_string();
+        match error {
+            NameError::ModelUnknown { near, .. } if near.is_empty() => {
+                Self::new(Kind::Usage, "route.model_unknown", message).next("vox model list")
+            }
+            NameError::ModelUnknown { near, .. } => Self::new(Kind::Usage, "route.model_unknown", message)
+                .expected(format!("a name such as `{}`", near.join("`, `")))
+                .next("vox model list"),
+            NameError::TaskUnknown { names, .. } => {
+                Self::new(Kind::Usage, "route.task_unknown", message).expected(format!("one of {}", names.join(", ")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
