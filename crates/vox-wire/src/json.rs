@@ -1,7 +1,7 @@
 //! A JSON reader (RFC 8259) that keeps the place of every value, so that a body can be edited without being written anew.
 //!
 //! One pass fills a flat tape of spans; strings are decoded only when asked for, numbers are never converted. Refused are
-//! duplicate keys, more than 128 levels and text that is not UTF-8. Writing strings is `write`.
+//! duplicate keys, more than 128 levels and text that is not UTF-8. Writing is `write`.
 
 mod parse;
 mod write;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub(crate) use write::{put_number, put_str};
+pub(crate) use write::{Out, put_str};
 
 /// A parsed JSON text together with its bytes.
 #[derive(Debug, Clone)]
