@@ -10,9 +10,11 @@ pub mod json;
 mod refusal;
 pub mod sse;
 mod translate;
+mod writer;
 
 pub use answer::{CostUnit, Delta, EventFacts, FailureHint, Malformed, Reader, StopReason, Tally, UpstreamError, UsageRules};
 pub use chat::{Chat, Needs, VOX_SIGNATURE, WireError};
 pub use dialect::{Dialect, Endpoint, UnknownDialect};
 pub use refusal::{error_body, error_event};
 pub use translate::{InvalidVerdicts, Target, Translated, Untranslatable, Verdict, Verdicts, known_fields};
+pub use writer::{Answer, Shown, Writer};

@@ -1,66 +1,57 @@
 //! Errors in the shape a caller's client expects, as a response body and inside a stream.
 
 use crate::Dialect;
-use crate::json::put_str;
+use crate::json::Out;
 use bytes::{Bytes, BytesMut};
 
 /// Returns the body of an error response; `code` is the stable code.
 #[must_use]
 pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str, param: Option<&str>, request_id: &str) -> Bytes {
-    let mut out = BytesMut::with_capacity(160 + message.len());
+    let mut out = Out::with_capacity(160 + message.len());
     match dialect {
-        Dialect::Openai => openai(&mut out, openai_type(status), code, message, param),
-        Dialect::Anthropic => anthropic(&mut out, anthropic_type(status), code, message, Some(request_id)),
+        Dialect::Openai => put_openai(&mut out, openai_type(status), code, message, param),
+        Dialect::Anthropic => put_anthropic(&mut out, anthropic_type(status), code, message, Some(request_id)),
     }
-    out.freeze()
+    out.finish()
 }
 
 /// Returns the event with which a stream that was begun fails; nothing follows it, least of all an end mark.
 #[must_use]
 pub fn error_event(dialect: Dialect, code: &str, message: &str) -> Bytes {
-    let mut out = BytesMut::with_capacity(160 + message.len());
+    let prefix: &[u8] = if dialect == Dialect::Openai { b"data: " } else { b"event: error\ndata: " };
+    let mut out = Out::over(BytesMut::from(prefix));
     match dialect {
-        Dialect::Openai => {
-            out.extend_from_slice(b"data: ");
-            openai(&mut out, "server_error", code, message, None);
-        }
-        Dialect::Anthropic => {
-            out.extend_from_slice(b"event: error\ndata: ");
-            anthropic(&mut out, "api_error", code, message, None);
-        }
+        Dialect::Openai => put_openai(&mut out, "server_error", code, message, None),
+        Dialect::Anthropic => put_anthropic(&mut out, "api_error", code, message, None),
     }
-    out.extend_from_slice(b"\n\n");
-    out.freeze()
+    let mut buffer = out.into_buffer();
+    buffer.extend_from_slice(b"\n\n");
+    buffer.freeze()
 }
 
-fn openai(out: &mut BytesMut, kind: &str, code: &str, message: &str, param: Option<&str>) {
-    out.extend_from_slice(b"{\"error\":{\"message\":");
-    put_str(out, message);
-    out.extend_from_slice(b",\"type\":");
-    put_str(out, kind);
-    out.extend_from_slice(b",\"param\":");
-    match param {
-        Some(param) => put_str(out, param),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"code\":");
-    put_str(out, code);
-    out.extend_from_slice(b"}}");
+fn put_openai(out: &mut Out, kind: &str, code: &str, message: &str, param: Option<&str>) {
+    out.object(|out| {
+        out.key("error").object(|out| {
+            out.key("message").str(message);
+            out.key("type").str(kind);
+            out.key("param").str_or_null(param);
+            out.key("code").str(code);
+        });
+    });
 }
 
-fn anthropic(out: &mut BytesMut, kind: &str, code: &str, message: &str, request_id: Option<&str>) {
-    out.extend_from_slice(b"{\"type\":\"error\",\"error\":{\"type\":");
-    put_str(out, kind);
-    out.extend_from_slice(b",\"message\":");
-    put_str(out, message);
-    out.extend_from_slice(b",\"code\":");
-    put_str(out, code);
-    out.extend_from_slice(b"}");
-    if let Some(request_id) = request_id {
-        out.extend_from_slice(b",\"request_id\":");
-        put_str(out, request_id);
-    }
-    out.extend_from_slice(b"}");
+fn put_anthropic(out: &mut Out, kind: &str, code: &str, message: &str, request_id: Option<&str>) {
+    out.object(|out| {
+        out.key("type").str("error");
+        out.key("error").object(|out| {
+            out.key("type").str(kind);
+            out.key("message").str(message);
+            out.key("code").str(code);
+        });
+        if let Some(request_id) = request_id {
+            out.key("request_id").str(request_id);
+        }
+    });
 }
 
 const fn openai_type(status: u16) -> &'static str {
