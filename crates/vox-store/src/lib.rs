@@ -1,1 +1,42 @@
+//! The store: the only crate that knows SQL.
+//!
+//! [`Store`] opens the files of a data directory and offers one file of methods per noun (keys, calls, budget, usage,
+//! decisions, prices, vault …). Below it `sqlite` holds the engine: opening, one writer thread with group commit, a few
+//! readers. Row types in [`rows`] are generated from `contracts/db`; what a row means is the caller's business.
 
+mod error;
+mod fs;
+pub mod kind;
+mod migrate;
+mod retention;
+mod row;
+pub mod rows;
+mod sqlite;
+mod store;
+
+mod budget;
+mod calls;
+mod catalog_fetches;
+mod decisions;
+mod held;
+mod intent;
+mod keys;
+mod prices;
+mod status;
+mod usage;
+mod vault;
+
+pub use budget::Spent;
+pub use calls::{CallRecord, SettledCall, Wanted};
+pub use decisions::{DecisionRecord, Snapshot};
+pub use error::StoreError;
+pub use held::{Correction, HeldCall, Recovered};
+pub use intent::{Intent, IntentLog};
+pub use keys::StoredKey;
+pub use retention::Pruned;
+pub use row::Text;
+pub use status::{FileStatus, MigrationStatus, Status};
+pub use store::{Access, OpenOptions, Store};
+pub use usage::{By, Totals, UsageLine, UsageQuery, UsageReport};
+pub use vault::{SealedRecord, VaultChange, VaultContents, VaultTip};
+pub use vox_contract::{Drift, File};

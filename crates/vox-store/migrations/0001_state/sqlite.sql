@@ -1,0 +1,288 @@
+-- file: state
+-- The first tables of vox.db: the storage, gateway and routing domains.
+
+CREATE TABLE caller_keys (
+  key_id TEXT NOT NULL,
+  public_id TEXT NOT NULL,
+  secret_sha256 TEXT NOT NULL,
+  prev_secret_sha256 TEXT,
+  prev_valid_until INTEGER,
+  name TEXT NOT NULL,
+  parent_id TEXT,
+  depth INTEGER NOT NULL CHECK (depth BETWEEN 0 AND 4),
+  models_json TEXT,
+  hints_json TEXT,
+  rpm INTEGER CHECK (rpm >= 1),
+  tpm INTEGER CHECK (tpm >= 1),
+  concurrency INTEGER CHECK (concurrency >= 1),
+  expires_at INTEGER,
+  revoked_at INTEGER,
+  allow_unpriced INTEGER NOT NULL CHECK (allow_unpriced IN (0, 1)),
+  may_delegate INTEGER NOT NULL CHECK (may_delegate IN (0, 1)),
+  run_id TEXT,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_used_day TEXT,
+  PRIMARY KEY (key_id),
+  UNIQUE (public_id)
+) STRICT;
+
+CREATE INDEX caller_keys_by_parent_id ON caller_keys (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE TABLE key_budgets (
+  key_id TEXT NOT NULL,
+  budget_window TEXT NOT NULL CHECK (budget_window IN ('day', 'week', 'month', 'total')),
+  limit_nano_usd INTEGER NOT NULL,
+  mode TEXT NOT NULL CHECK (mode IN ('hard', 'soft')),
+  PRIMARY KEY (key_id, budget_window),
+  FOREIGN KEY (key_id) REFERENCES caller_keys (key_id) ON DELETE CASCADE,
+  CONSTRAINT limit_not_negative CHECK (limit_nano_usd >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE budget_entries (
+  entry_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('settle', 'held', 'correct')),
+  amount_nano_usd INTEGER NOT NULL,
+  call_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  by TEXT,
+  PRIMARY KEY (entry_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX budget_entries_by_account_at ON budget_entries (account, at);
+
+CREATE TRIGGER budget_entries_no_update BEFORE UPDATE ON budget_entries
+BEGIN
+  SELECT RAISE(ABORT, 'budget_entries is append-only');
+END;
+
+CREATE TRIGGER budget_entries_no_delete BEFORE DELETE ON budget_entries
+WHEN OLD.at >= coalesce((SELECT horizon FROM rollup_mark WHERE rollup = 'budget_daily'), 0)
+BEGIN
+  SELECT RAISE(ABORT, 'budget_entries is not rolled up yet');
+END;
+
+CREATE TABLE budget_daily (
+  account TEXT NOT NULL,
+  day TEXT NOT NULL,
+  amount_nano_usd INTEGER NOT NULL,
+  entries INTEGER NOT NULL CHECK (entries >= 0),
+  PRIMARY KEY (account, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reservations (
+  interaction_id TEXT NOT NULL,
+  key_id TEXT,
+  node_incarnation TEXT NOT NULL,
+  amount_nano_usd INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('held', 'settled', 'released')),
+  opened_at INTEGER NOT NULL,
+  closed_at INTEGER,
+  PRIMARY KEY (interaction_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reservations_by_opened_at ON reservations (opened_at) WHERE state = 'held';
+
+CREATE TABLE llm_interactions (
+  interaction_id TEXT NOT NULL,
+  trace_id TEXT NOT NULL,
+  span_id TEXT NOT NULL,
+  parent_span_id TEXT,
+  trace_origin TEXT NOT NULL CHECK (trace_origin IN ('local', 'inbound')),
+  session_id TEXT,
+  run_id TEXT,
+  task_id TEXT,
+  key_id TEXT,
+  dialect_in TEXT,
+  endpoint TEXT,
+  requested_model TEXT,
+  decision_id TEXT,
+  provider TEXT,
+  provider_canonical TEXT,
+  model TEXT,
+  model_reported TEXT,
+  task_category TEXT,
+  strength_tag TEXT,
+  complexity INTEGER,
+  outcome TEXT NOT NULL CHECK (outcome IN ('complete', 'truncated', 'refused', 'client_cancelled', 'upstream_error', 'upstream_cut', 'upstream_stalled', 'upstream_malformed', 'budget_cut', 'deadline', 'drained', 'rejected', 'lost')),
+  stop_reason TEXT,
+  stop_reason_raw TEXT,
+  streamed INTEGER NOT NULL CHECK (streamed IN (0, 1)),
+  translated INTEGER NOT NULL CHECK (translated IN (0, 1)),
+  attempts INTEGER NOT NULL CHECK (attempts >= 0),
+  input_tokens INTEGER,
+  cache_read_tokens INTEGER,
+  cache_write_5m_tokens INTEGER,
+  cache_write_1h_tokens INTEGER,
+  output_tokens INTEGER,
+  reasoning_tokens INTEGER,
+  server_tool_units_json TEXT,
+  context_utilization_bp INTEGER,
+  cost_nano_usd INTEGER,
+  computed_nano_usd INTEGER,
+  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  price_snapshot_id TEXT,
+  cache_savings_nano_usd INTEGER,
+  ttft_ms INTEGER,
+  latency_ms INTEGER,
+  gateway_overhead_us INTEGER,
+  request_bytes INTEGER,
+  response_bytes INTEGER,
+  flags_json TEXT,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  PRIMARY KEY (interaction_id)
+) STRICT;
+
+CREATE INDEX llm_interactions_by_trace_id ON llm_interactions (trace_id) WHERE trace_origin = 'inbound';
+
+CREATE TRIGGER llm_interactions_no_update BEFORE UPDATE ON llm_interactions
+BEGIN
+  SELECT RAISE(ABORT, 'llm_interactions is append-only');
+END;
+
+CREATE TRIGGER llm_interactions_no_delete BEFORE DELETE ON llm_interactions
+WHEN OLD.created_at >= coalesce((SELECT horizon FROM rollup_mark WHERE rollup = 'usage_daily'), 0)
+BEGIN
+  SELECT RAISE(ABORT, 'llm_interactions is not rolled up yet');
+END;
+
+CREATE TABLE llm_attempts (
+  interaction_id TEXT NOT NULL,
+  attempt_number INTEGER NOT NULL CHECK (attempt_number >= 1),
+  span_id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  credential_ref TEXT,
+  outcome TEXT NOT NULL,
+  error_class TEXT,
+  error_text TEXT,
+  http_status INTEGER,
+  upstream_request_id TEXT,
+  waited_ms INTEGER,
+  ttft_ms INTEGER,
+  latency_ms INTEGER,
+  bytes_to_client INTEGER,
+  usage_json TEXT,
+  cost_nano_usd INTEGER,
+  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (interaction_id, attempt_number)
+) STRICT;
+
+CREATE TABLE usage_daily (
+  day TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  provider_canonical TEXT NOT NULL,
+  model TEXT NOT NULL,
+  task_category TEXT NOT NULL,
+  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  calls INTEGER NOT NULL CHECK (calls >= 0),
+  errors INTEGER NOT NULL CHECK (errors >= 0),
+  unpriced_calls INTEGER NOT NULL CHECK (unpriced_calls >= 0),
+  unmetered_calls INTEGER NOT NULL CHECK (unmetered_calls >= 0),
+  input_tokens INTEGER,
+  cache_read_tokens INTEGER,
+  cache_write_tokens INTEGER,
+  output_tokens INTEGER,
+  reasoning_tokens INTEGER,
+  cost_nano_usd INTEGER,
+  cache_savings_nano_usd INTEGER,
+  PRIMARY KEY (day, key_id, provider_canonical, model, task_category, cost_source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE route_decisions (
+  decision_id TEXT NOT NULL,
+  interaction_id TEXT,
+  at INTEGER NOT NULL,
+  caller_ref TEXT,
+  session_ref TEXT,
+  task TEXT,
+  task_source TEXT,
+  complexity INTEGER,
+  complexity_raw INTEGER,
+  features_json TEXT NOT NULL,
+  contract_digest TEXT NOT NULL,
+  catalog_digest TEXT NOT NULL,
+  board_digest TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  mode TEXT NOT NULL CHECK (mode IN ('scored', 'premium', 'forced', 'explicit', 'explored')),
+  reason TEXT NOT NULL,
+  chosen TEXT,
+  propensity_ppb INTEGER,
+  epsilon_ppm INTEGER,
+  lambda_milli INTEGER,
+  PRIMARY KEY (decision_id)
+) STRICT;
+
+CREATE TABLE route_snapshots (
+  digest TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('contract', 'catalog', 'board')),
+  blob BLOB NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (digest)
+) STRICT;
+
+CREATE TABLE price_snapshots (
+  price_snapshot_id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  model_id TEXT NOT NULL,
+  prices_json TEXT NOT NULL,
+  source TEXT NOT NULL,
+  valid_from INTEGER NOT NULL,
+  PRIMARY KEY (price_snapshot_id)
+) STRICT;
+
+CREATE INDEX price_snapshots_by_provider_model_id_valid_from ON price_snapshots (provider, model_id, valid_from);
+
+CREATE TABLE catalog_fetches (
+  fetch_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  requests INTEGER NOT NULL CHECK (requests >= 0),
+  added INTEGER NOT NULL CHECK (added >= 0),
+  removed INTEGER NOT NULL CHECK (removed >= 0),
+  changed INTEGER NOT NULL CHECK (changed >= 0),
+  duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),
+  error_code TEXT,
+  PRIMARY KEY (fetch_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX catalog_fetches_by_source_at ON catalog_fetches (source, at);
+
+CREATE TABLE store_meta (
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schema_migration (
+  number INTEGER NOT NULL CHECK (number >= 1),
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  applied_at INTEGER NOT NULL,
+  vox_version TEXT NOT NULL,
+  duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),
+  PRIMARY KEY (number)
+) STRICT;
+
+CREATE TRIGGER schema_migration_no_update BEFORE UPDATE ON schema_migration
+BEGIN
+  SELECT RAISE(ABORT, 'schema_migration is append-only');
+END;
+
+CREATE TRIGGER schema_migration_no_delete BEFORE DELETE ON schema_migration
+BEGIN
+  SELECT RAISE(ABORT, 'schema_migration is append-only');
+END;
+
+CREATE TABLE rollup_mark (
+  rollup TEXT NOT NULL,
+  horizon INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (rollup)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,127 @@
+//! Calls that have ended: written once, with their attempts, decision and money, in one transaction.
+
+use crate::row::{Encode as _, Value};
+use crate::rows::gateway::{Attempt, BudgetEntry, Interaction};
+use crate::rows::routing::DecisionRow;
+use crate::sqlite::Tx;
+use crate::{Store, StoreError, budget, usage};
+use vox_base::{InteractionId, Timestamp, TraceId};
+
+/// Everything one ended call writes: all of it or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettledCall {
+    /// The call. Its `created_at` is within a day of the moment in its id.
+    pub interaction: Interaction,
+    /// Each try, in order.
+    pub attempts: Vec<Attempt>,
+    /// Why this offer.
+    pub decision: Option<DecisionRow>,
+    /// What it costs whom: one entry for the key and one for each key above it.
+    pub entries: Vec<BudgetEntry>,
+}
+
+/// One call as `vox trace` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// The call.
+    pub interaction: Interaction,
+    /// Each try, in order.
+    pub attempts: Vec<Attempt>,
+    /// Why this offer.
+    pub decision: Option<DecisionRow>,
+}
+
+/// Which call is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The one that ended last of all.
+    Last,
+    /// The one with this interaction id, or the newest of this trace.
+    Id(InteractionId),
+}
+
+/// What is rolled up already; a call or entry from before must go into the sums at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Horizons {
+    pub(crate) usage: Timestamp,
+    pub(crate) budget: Timestamp,
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+pub(crate) fn horizons(tx: &mut dyn Tx) -> Result<Horizons, StoreError> {
+    let mut horizons = Horizons { usage: Timestamp::from_millis(i64::MIN), budget: Timestamp::from_millis(i64::MIN) };
+    tx.query("SELECT rollup, horizon FROM rollup_mark", &[], &mut |row| {
+        let horizon = crate::row::column(row, 1, "rollup_mark.horizon")?;
+        match row.value(0)? {
+            Value::Text(usage::ROLLUP) => horizons.usage = horizon,
+            Value::Text(budget::ROLLUP) => horizons.budget = horizon,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(horizons)
+}
+
+pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -> Result<(), StoreError> {
+    let interaction = &call.interaction;
+    // Ranges of time are read by the key, see `usage`.
+    if (interaction.created_at.millis() - interaction.interaction_id.timestamp().millis()).abs() > DAY_MS {
+        return Err(StoreError::value("llm_interactions.created_at", "is more than a day from the moment in the id"));
+    }
+    tx.insert(interaction)?;
+    for attempt in &call.attempts {
+        tx.insert(attempt)?;
+    }
+    if let Some(decision) = &call.decision {
+        tx.insert(decision)?;
+    }
+    for entry in &call.entries {
+        budget::add(tx, horizons.budget, entry)?;
+    }
+    if interaction.created_at < horizons.usage {
+        usage::roll_up_late(tx, interaction)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Returns a call with its attempts and decision.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn call(&self, wanted: Wanted) -> Result<Option<CallRecord>, StoreError> {
+        self.read(move |tx| {
+            let Some(interaction) = find(tx, wanted)? else { return Ok(None) };
+            let id = interaction.interaction_id;
+            let attempts = tx.rows("WHERE interaction_id = $1 ORDER BY attempt_number", &[id.encode()])?;
+            let decision = match &interaction.decision_id {
+                Some(decision) => tx.first("WHERE decision_id = $1", &[decision.encode()])?,
+                None => None,
+            };
+            Ok(Some(CallRecord { interaction, attempts, decision }))
+        })
+        .await
+    }
+
+    /// Returns how many calls are stored.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn count_calls(&self) -> Result<i64, StoreError> {
+        self.read(|tx| Ok(tx.value("SELECT count(*) FROM llm_interactions", &[])?.unwrap_or(0))).await
+    }
+}
+
+/// A trace that began here has the id of its call, so only traces brought by callers are looked up by their own index.
+fn find(tx: &mut dyn Tx, wanted: Wanted) -> Result<Option<Interaction>, StoreError> {
+    let Wanted::Id(id) = wanted else { return tx.first("ORDER BY interaction_id DESC LIMIT 1", &[]) };
+    if let Some(interaction) = tx.first("WHERE interaction_id = $1", &[id.encode()])? {
+        return Ok(Some(interaction));
+    }
+    let trace: TraceId = id.cast();
+    tx.first("WHERE trace_id = $1 AND trace_origin = 'inbound' ORDER BY interaction_id DESC LIMIT 1", &[trace.encode()])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Sums first, deletion after: what is rolled up may go when its time has come, nothing else.
+//!
+//! The rules of all tables are generated from the contracts, so no table is without one.
+
+use crate::row::{Encode as _, Value};
+use crate::rows::retention::RULES;
+use crate::sqlite::Tx;
+use crate::{Store, StoreError, budget, calls, usage};
+use vox_base::Timestamp;
+use vox_contract::File;
+
+/// When rows of one table go.
+pub(crate) struct Rule {
+    pub(crate) table: &'static str,
+    pub(crate) file: File,
+    pub(crate) keep: Keep,
+}
+
+/// What of a table stays.
+pub(crate) enum Keep {
+    /// Everything, as far as pruning goes.
+    All,
+    /// Rows whose day is no older than so many days.
+    Days { column: &'static str, days: i64 },
+    /// Rows whose moment is no older than so many days.
+    MsDays { column: &'static str, days: i64 },
+    /// Rows whose moment has not come.
+    Until { column: &'static str },
+    /// As `MsDays`, and whatever the roll-up has not summed.
+    RolledUp { column: &'static str, days: i64, rollup: &'static str },
+    /// The newest rows of each group.
+    Last { n: i64, by: &'static str, newest: &'static str },
+}
+
+/// How many rows of a table went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The table.
+    pub table: &'static str,
+    /// Rows deleted, without those that went by a cascade.
+    pub deleted: usize,
+}
+
+/// Rows deleted while the writer is held; a batch of this size stays well under 50 ms.
+const BATCH_ROWS: i64 = 2000;
+const DAY_MS: i64 = 86_400_000;
+
+impl Store {
+    /// Sums all days before this one into the roll-ups and moves their marks. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn roll_up(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            let horizon = now.start_of_day();
+            let marks = calls::horizons(tx)?;
+            if marks.usage < horizon {
+                usage::roll_up(tx, marks.usage, horizon)?;
+                mark(tx, usage::ROLLUP, horizon, now)?;
+            }
+            if marks.budget < horizon {
+                budget::roll_up(tx, marks.budget, horizon)?;
+                mark(tx, budget::ROLLUP, horizon, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes every row whose time has come, a batch at a time, and says how many went of each table.
+    ///
+    /// # Errors
+    /// The store cannot be written; what went before is gone, and the rest goes next time.
+    pub async fn prune(&self, now: Timestamp) -> Result<Vec<Pruned>, StoreError> {
+        let has_vault = self.read_vault(|_| Ok(())).await?.is_some();
+        let mut pruned = Vec::new();
+        for rule in RULES.iter().filter(|rule| rule.file == File::State || has_vault) {
+            let deleted = self.prune_table(rule, now).await?;
+            if deleted > 0 {
+                pruned.push(Pruned { table: rule.table, deleted });
+            }
+        }
+        Ok(pruned)
+    }
+
+    async fn prune_table(&self, rule: &'static Rule, now: Timestamp) -> Result<usize, StoreError> {
+        let mut deleted = 0;
+        loop {
+            let batch = match rule.file {
+                File::State => self.write(move |tx| prune_batch(tx, rule, now)).await?,
+                File::Vault => self.write_vault(move |tx| prune_batch(tx, rule, now)).await?,
+            };
+            deleted += batch;
+            if batch == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+fn mark(tx: &mut dyn Tx, rollup: &'static str, horizon: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO rollup_mark (rollup, horizon, updated_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (rollup) DO UPDATE SET horizon = excluded.horizon, updated_at = excluded.updated_at";
+    tx.execute(sql, &[Value::Text(rollup), horizon.encode(), now.encode()]).map(|_| ())
+}
+
+fn prune_batch(tx: &mut dyn Tx, rule: &Rule, now: Timestamp) -> Result<usize, StoreError> {
+    let table = rule.table;
+    let before = |days: i64| now.plus_millis(-days.saturating_mul(DAY_MS));
+    match &rule.keep {
+        Keep::All => Ok(0),
+        Keep::Days { column, days } => delete(tx, table, &format!("{column} < $1"), Value::Text(&before(*days).day())),
+        Keep::MsDays { column, days } => delete(tx, table, &format!("{column} < $1"), before(*days).encode()),
+        Keep::Until { column } => delete(tx, table, &format!("{column} <= $1"), now.encode()),
+        Keep::RolledUp { column, days, rollup } => {
+            let horizon = tx.value::<Timestamp>("SELECT horizon FROM rollup_mark WHERE rollup = $1", &[Value::Text(rollup)])?;
+            let Some(horizon) = horizon else { return Ok(0) };
+            delete(tx, table, &format!("{column} < $1"), before(*days).min(horizon).encode())
+        }
+        Keep::Last { n, by, newest } => {
+            let key = format!("{by}, {newest}");
+            let ranked = format!(
+                "({key}) IN (SELECT {key} FROM (SELECT {key}, row_number() OVER (PARTITION BY {by} ORDER BY {newest} DESC) AS place \
+                 FROM {table}) AS ranked WHERE place > $1)"
+            );
+            delete(tx, table, &ranked, Value::Int(*n))
+        }
+    }
+}
+
+/// Deletes one batch by key, and returns how many went.
+fn delete(tx: &mut dyn Tx, table: &str, condition: &str, limit: Value<'_>) -> Result<usize, StoreError> {
+    let key = key_of(table);
+    let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT {BATCH_ROWS}) RETURNING 1");
+    let mut deleted = 0;
+    tx.query(&sql, &[limit], &mut |_| {
+        deleted += 1;
+        Ok(())
+    })?;
+    Ok(deleted)
+}
+
+fn key_of(table: &str) -> &'static str {
+    crate::rows::retention::KEYS.iter().find(|(name, _)| *name == table).map_or("rowid", |(_, key)| key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The one thread that writes a file: a batch is one transaction with one sync.
+//!
+//! Each awaited operation has its own savepoint. Settled calls are data and can be run again, so all of a batch share
+//! one savepoint; only when one of them fails are they run again one by one.
+
+use super::connection;
+use super::queue::{Batch, Next, Queue};
+use super::tx::{Statements, Tx};
+use crate::StoreError;
+use crate::calls::SettledCall;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use vox_contract::File;
+
+/// How settled calls are written, and who hears of it; the engine knows neither tables nor intents.
+#[derive(Clone)]
+pub(crate) struct Settling {
+    /// Runs once before the settled calls of a batch and returns what `write` needs.
+    pub(crate) prepare: fn(&mut dyn Tx) -> Result<crate::calls::Horizons, StoreError>,
+    /// Writes one call.
+    pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
+    /// Hears which calls are committed.
+    pub(crate) committed: Arc<dyn Fn(&[SettledCall]) + Send + Sync>,
+}
+
+/// The writer of one file.
+pub(crate) struct Writer {
+    pub(crate) queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection that is configured and migrated.
+    pub(crate) fn start(connection: Connection, path: PathBuf, file: File, settling: Settling) -> Result<Self, StoreError> {
+        let queue = Arc::new(Queue::new());
+        let thread_queue = queue.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("vox-{}-writer", file.as_str()))
+            .spawn(move || serve(connection, &path, file, &thread_queue, &settling))?;
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Drains the queue and closes the file; gives up after this long.
+    pub(crate) fn close(&self, patience: Duration) {
+        self.queue.stop();
+        let Some(thread) = self.thread.lock().take() else { return };
+        let deadline = Instant::now() + patience;
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        if thread.is_finished() && thread.join().is_err() {
+            tracing::error!("the writer of the store panicked");
+        }
+    }
+}
+
+/// Serves until told to stop; a file whose device failed is opened again and checked first.
+fn serve(mut connection: Connection, path: &std::path::Path, file: File, queue: &Queue, settling: &Settling) {
+    while let Err(error) = serve_connection(&connection, queue, settling) {
+        tracing::error!(code = error.code(), "{error}");
+        match reopen(path, file) {
+            Ok(fresh) => connection = fresh,
+            Err(error) => {
+                tracing::error!(code = error.code(), "{error}");
+                return;
+            }
+        }
+    }
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!("{error}");
+    }
+}
+
+fn reopen(path: &std::path::Path, file: File) -> Result<Connection, StoreError> {
+    let connection = connection::writer(path, file)?;
+    quick_check(&connection)?;
+    Ok(connection)
+}
+
+/// Runs the engine's quick check.
+pub(crate) fn quick_check(connection: &Connection) -> Result<(), StoreError> {
+    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt(verdict)) }
+}
+
+fn serve_connection(connection: &Connection, queue: &Queue, settling: &Settling) -> Result<(), StoreError> {
+    let mut statements = Statements::new(connection);
+    let mut may_idle = false;
+    loop {
+        let mut batch = Batch::default();
+        match queue.next(&mut batch, may_idle) {
+            Next::Stop => return Ok(()),
+            Next::Idle => {
+                may_idle = false;
+                truncate_log(connection);
+            }
+            Next::Commit => {
+                may_idle = true;
+                commit(&mut statements, batch, queue, settling)?;
+            }
+        }
+    }
+}
+
+fn truncate_log(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::debug!("{error}");
+    }
+}
+
+/// Commits a batch and tells everybody. An error is one after which the connection cannot be trusted.
+fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, settling: &Settling) -> Result<(), StoreError> {
+    let mut outcomes = Vec::with_capacity(batch.operations.len());
+    let mut refused = Vec::new();
+    let committed = transaction(statements, |statements| {
+        refused = settle_all(statements, &batch.settles, settling)?;
+        for operation in &mut batch.operations {
+            outcomes.push(alone(statements, &mut |tx| operation.run(tx))?);
+        }
+        Ok(())
+    });
+    outcomes.resize(batch.operations.len(), Ok(()));
+    for (operation, outcome) in batch.operations.into_iter().zip(outcomes) {
+        operation.finish(committed.clone().and(outcome));
+    }
+    match committed {
+        Ok(()) => {
+            let (written, lost) = without(batch.settles, &refused);
+            queue.count_settled(written.len(), lost);
+            if !written.is_empty() {
+                (settling.committed)(&written);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if !batch.settles.is_empty() {
+                tracing::warn!(code = error.code(), calls = batch.settles.len(), "settled calls wait: {error}");
+                queue.put_back(batch.settles);
+            }
+            if matches!(error, StoreError::Io(_) | StoreError::Corrupt(_)) { Err(error) } else { Ok(()) }
+        }
+    }
+}
+
+fn without(calls: Vec<SettledCall>, refused: &[usize]) -> (Vec<SettledCall>, usize) {
+    let kept = calls.into_iter().enumerate().filter(|(at, _)| !refused.contains(at)).map(|(_, call)| call).collect();
+    (kept, refused.len())
+}
+
+fn transaction(
+    statements: &mut Statements<'_>,
+    work: impl FnOnce(&mut Statements<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    statements.execute("BEGIN IMMEDIATE", &[])?;
+    let done = work(statements).and_then(|()| statements.execute("COMMIT", &[]).map(|_| ()));
+    if done.is_err() && !statements.has_no_transaction() {
+        statements.execute("ROLLBACK", &[])?;
+    }
+    done
+}
+
+/// Runs work in a savepoint. The inner result is the work's own; the outer one fails when the whole transaction is gone.
+fn alone(
+    statements: &mut Statements<'_>,
+    work: &mut dyn FnMut(&mut dyn Tx) -> Result<(), StoreError>,
+) -> Result<Result<(), StoreError>, StoreError> {
+    statements.execute("SAVEPOINT operation", &[])?;
+    let outcome = work(statements);
+    if let Err(error) = &outcome {
+        if statements.has_no_transaction() {
+            return Err(error.clone());
+        }
+        statements.execute("ROLLBACK TO operation", &[])?;
+    }
+    statements.execute("RELEASE operation", &[])?;
+    Ok(outcome)
+}
+
+/// Writes settled calls and returns the places of those that were refused.
+fn settle_all(statements: &mut Statements<'_>, calls: &[SettledCall], settling: &Settling) -> Result<Vec<usize>, StoreError> {
+    if calls.is_empty() {
+        return Ok(Vec::new());
+    }
+    let horizons = (settling.prepare)(statements)?;
+    let together = alone(statements, &mut |tx| calls.iter().try_for_each(|call| (settling.write)(tx, &horizons, call)))?;
+    if together.is_ok() {
+        return Ok(Vec::new());
+    }
+    let mut refused = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        if let Err(error) = alone(statements, &mut |tx| (settling.write)(tx, &horizons, call))? {
+            tracing::error!(code = error.code(), interaction = %call.interaction.interaction_id, "a settled call was refused: {error}");
+            refused.push(at);
+        }
+    }
+    Ok(refused)
+}
