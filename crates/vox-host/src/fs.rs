@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use vox_base::Entropy;
+use vox_base::{Coded, Entropy, Kind};
 
 /// A file or directory is not as it must be.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,20 @@ impl FsError {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl From<FsError> for Coded {
+    fn from(error: FsError) -> Self {
+        match &error {
+            FsError::Io { source, .. } => Self::new(Kind::Failed, "host.file", format!("{error}: {source}")),
+            FsError::TooLong { .. } => Self::new(Kind::Failed, "host.file", error.to_string()),
+            FsError::Mode { path, wanted, .. } => {
+                let next = format!("chmod {wanted:04o} {}", path.display());
+                Self::new(Kind::Failed, "host.file_mode", error.to_string()).next(next)
+            }
+            FsError::Owner { .. } => Self::new(Kind::Failed, "host.file_mode", error.to_string()),
+        }
     }
 }
 
@@ -187,6 +201,48 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FsError> {
         return Err(FsError::TooLong { path: path.to_owned(), limit });
     }
     Ok(bytes)
+}
+
+/// Reads a text file of at most this many bytes; `None` if there is no such file.
+///
+/// # Errors
+/// The file is unreadable, longer, or no text.
+pub fn read_text(path: &Path, limit: usize) -> Result<Option<String>, FsError> {
+    match read(path, limit) {
+        Ok(bytes) => {
+            let text = String::from_utf8(bytes).map_err(std::io::Error::other);
+            text.map(Some).map_err(failed("read as text", path))
+        }
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file; one that is not there is no error.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn remove(path: &Path) -> Result<(), FsError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns when a file was last changed, in nanoseconds since the epoch; `None` if there is no such file.
+#[must_use]
+pub fn modified_ns(path: &Path) -> Option<i128> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()))
+}
+
+/// Returns the files of a directory whose names end in an extension, sorted; none if there is no such directory.
+#[must_use]
+pub fn with_extension(directory: &Path, extension: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    files
 }
 
 /// Checks that only its owner, who is this user, may read or write a file or directory.

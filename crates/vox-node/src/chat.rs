@@ -4,26 +4,27 @@
 //! `ask` turns a request into the decision's input, `upstream` speaks to one provider, `stream` passes a committed stream
 //! on, `record` keeps what the settled row will say. HTTP, keys and error bodies are the gateway's.
 
-mod ask;
 mod estimate;
 mod offline;
 mod record;
 mod stream;
 mod upstream;
 
-pub use ask::Hints;
-pub use stream::{ChatStream, StreamCut};
+pub use crate::ask::Hints;
+pub use stream::{ChatStream, Finished, StreamCut};
 
+use crate::Node;
+use crate::ask::{self, Question};
 use crate::keys::Caller;
-use crate::snapshot::Snapshot;
-use crate::{Node, metrics};
+use crate::snapshot::{Route, Snapshot};
 use bytes::Bytes;
 use record::CallRecord;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use upstream::{Answer, Opened};
+use upstream::{Answer, Failed, Opened};
 use vox_base::{Coded, CostSource, DecisionId, InteractionId, Kind, NanoUsd, Timestamp, TraceId};
-use vox_route::{Attempt, AttemptEvent, AttemptLimits, Decision, Failure, Offer, Step};
+use vox_route::{Attempt, AttemptEvent, AttemptLimits, Failure, Locality, Offer, PriceState, RefusalReason, Step};
+use vox_wire::Endpoint;
 
 /// A request as the door hands it over.
 pub struct Call {
@@ -38,7 +39,7 @@ pub struct Call {
     /// Query string to pass on.
     pub query: Option<String>,
     /// Trace the caller continues.
-    pub inbound: Option<vox_telemetry::TraceContext>,
+    pub inbound: Option<vox_telemetry::Traceparent>,
     /// When the request had been read.
     pub started: Instant,
 }
@@ -115,16 +116,29 @@ impl Node {
     /// # Errors
     /// No offer may answer, the budget does not cover the call, or every attempt failed.
     pub async fn chat(self: &Arc<Self>, call: Call) -> Result<Reply, Refusal> {
-        let now = self.clock.now();
+        let now = self.now();
         let snapshot = self.snapshot();
-        let asked = ask::build(&snapshot, &call, self.offline)?;
+        let asked = ask::build(&snapshot, &self.question(&call))?;
         let decision = vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &asked, now, 0);
         let record = CallRecord::open(self.clone(), snapshot.clone(), &call, asked, decision, now);
         let mut driver = Driver { node: self.clone(), snapshot, call, record, deadline: None };
-        let outcome = driver.run(now).await;
-        match outcome {
+        match driver.run(now).await {
             Ok(reply) => Ok(reply),
-            Err(refusal) => Err(driver.refuse(refusal)),
+            Err(stop) => Err(driver.refuse(stop)),
+        }
+    }
+
+    fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
+        Question {
+            model: &call.chat.model,
+            dialect: call.chat.dialect.as_str(),
+            needs: &call.chat.needs,
+            input_tokens: call.chat.input_tokens_upper(),
+            max_output_tokens: call.chat.max_output_tokens,
+            caller: call.caller.as_deref(),
+            hints: &call.hints,
+            offline: self.offline,
+            profile: self.profile.as_deref(),
         }
     }
 }
@@ -135,5 +149,260 @@ struct Driver {
     snapshot: Arc<Snapshot>,
     call: Call,
     record: CallRecord,
-    deadline: Option<Instant>,
+    deadline: Option<tokio::time::Instant>,
+}
+
+/// Why the driver stops without an answer.
+struct Stop {
+    refusal: Refusal,
+    failure: Option<Failure>,
+}
+
+impl From<Coded> for Stop {
+    fn from(error: Coded) -> Self {
+        Self { refusal: error.into(), failure: None }
+    }
+}
+
+/// What a try left behind, for the answer when all fail.
+enum Tried {
+    /// The offer speaks another dialect, in which the request cannot be said.
+    Unsuitable(Box<Refusal>),
+    /// The provider was called.
+    Failed { failed: Failed, offer: Arc<str>, secret_id: Option<String> },
+}
+
+impl Tried {
+    fn line(&self) -> Option<String> {
+        match self {
+            Self::Unsuitable(_) => None,
+            Self::Failed { failed, offer, .. } => Some(format!("{offer}: {}", failed.message)),
+        }
+    }
+
+    fn event(&self, random: u64) -> AttemptEvent {
+        match self {
+            // Like a model that is gone: nothing was sent, and only another offer can help.
+            Self::Unsuitable(_) => AttemptEvent::Failed { failure: Failure::ModelGone, may_retry: false, random },
+            Self::Failed { failed, .. } => AttemptEvent::Failed { failure: failed.class, may_retry: failed.may_retry, random },
+        }
+    }
+}
+
+impl Driver {
+    async fn run(&mut self, now: Timestamp) -> Result<Reply, Stop> {
+        if self.record.decision().ranked.is_empty() {
+            return Err(self.no_offer());
+        }
+        self.deadline = self.call.hints.timeout_ms.map(|millis| tokio::time::Instant::now() + Duration::from_millis(millis));
+        let retries = &self.snapshot.settings.retries;
+        let limits = AttemptLimits { per_offer: retries.per_offer, per_interaction: retries.per_interaction, total_wait_ms: retries.total_wait_ms };
+        let mut attempt = Attempt::of(self.record.decision(), self.may_fall_back(), limits);
+        let mut tried = Vec::new();
+        let mut event = AttemptEvent::Start;
+        loop {
+            let (at, wait_ms) = match attempt.handle(event, self.node.now()) {
+                Step::Send { offer, wait_ms } => (offer, wait_ms),
+                Step::Stop { failure } => return Err(self.exhausted(tried, failure)),
+                Step::Relay => return Err(Coded::new(Kind::Failed, "gateway.internal", "the call was committed twice").into()),
+            };
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+            let offer = self.record.decision().ranked[at].offer.clone();
+            event = match self.once(&offer, wait_ms, now).await? {
+                Ok(opened) => return Ok(self.reply(opened)),
+                Err(failed) => {
+                    let event = failed.event(self.node.random());
+                    tried.push(failed);
+                    event
+                }
+            };
+        }
+    }
+
+    /// Tries one offer once; the outer error ends the call.
+    async fn once(&mut self, offer: &Arc<Offer>, wait_ms: u64, now: Timestamp) -> Result<Result<Opened, Tried>, Stop> {
+        let (route, body) = match self.prepare(offer) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Ok(Err(Tried::Unsuitable(Box::new(refusal)))),
+        };
+        self.reserve(offer, now)?;
+        self.keep_prices(offer, now).await?;
+        match self.attempt(offer, &route, body, wait_ms).await {
+            Ok(opened) => Ok(Ok(opened)),
+            Err(failed) => {
+                self.record.attempt_failed(&failed);
+                let secret_id = route.credential.as_ref().map(|credential| credential.secret_id.clone());
+                Ok(Err(Tried::Failed { failed, offer: offer.id.clone(), secret_id }))
+            }
+        }
+    }
+
+    /// Returns whether another offer may answer: not for embeddings of another model, whose vectors mean other things.
+    fn may_fall_back(&self) -> bool {
+        match self.call.hints.fallback {
+            Some(false) => false,
+            _ => self.call.chat.endpoint == Endpoint::Chat || self.record.decision().ranked.windows(2).all(|pair| pair[0].offer.model_id == pair[1].offer.model_id),
+        }
+    }
+
+    /// Makes the body for one offer: the caller's own bytes where both speak the same dialect.
+    fn prepare(&mut self, offer: &Offer) -> Result<(Arc<Route>, Bytes), Refusal> {
+        let chat = &self.call.chat;
+        let route = self.snapshot.route(&offer.provider, chat.dialect).cloned().ok_or_else(|| {
+            Refusal::from(Coded::new(Kind::Failed, "route.model_unknown", format!("the provider of `{}` is not configured", offer.id)))
+        })?;
+        let on_request = route.provider.stream_usage == crate::providers::StreamUsage::OnRequest;
+        if chat.dialect == route.provider.dialect {
+            let body = chat.pass_through(&offer.native_id, chat.stream && on_request && chat.endpoint == Endpoint::Chat);
+            self.record.translated(Vec::new(), Vec::new());
+            return Ok((route, body));
+        }
+        let target = vox_wire::Target { max_output_tokens: offer.max_output_tokens, stream_usage_on_request: on_request, image_urls: true, rename: Vec::new() };
+        let translated = chat.translate(route.provider.dialect, &offer.native_id, &target, &self.snapshot.verdicts, self.call.hints.drop_unknown);
+        let translated = translated.map_err(|refused| Refusal {
+            status: Some(400),
+            param: Some(refused.pointer().to_owned()),
+            ..Refusal::from(Coded::from(refused))
+        })?;
+        self.record.translated(translated.converted, translated.ignored);
+        Ok((route, translated.body))
+    }
+
+    /// Reserves what the call can cost at most at this offer, and notes the intent, before the first upstream byte.
+    fn reserve(&mut self, offer: &Offer, now: Timestamp) -> Result<(), Coded> {
+        let chat = &self.call.chat;
+        let output = chat.max_output_tokens.or(if chat.stream { None } else { offer.max_output_tokens }).unwrap_or(self.snapshot.settings.limits.default_output_tokens);
+        let amount = if is_free(offer) { Some(NanoUsd::ZERO) } else { vox_route::price::upper_bound(&offer.prices, self.record.input_upper(), output) };
+        let amount = amount.unwrap_or(NanoUsd::ZERO);
+        if self.record.reserved_amount().is_some_and(|reserved| reserved >= amount) {
+            return Ok(());
+        }
+        let caller = self.call.caller.as_deref();
+        let reserved = self.node.ledger.reserve(self.record.interaction_id(), caller, amount, self.record.take_reserved(), now)?;
+        self.record.reserve(reserved);
+        Ok(())
+    }
+
+    /// Stores the price list an offer is settled with, the first time it is used.
+    async fn keep_prices(&self, offer: &Arc<Offer>, now: Timestamp) -> Result<(), Coded> {
+        if is_free(offer) || offer.prices == vox_route::Prices::default() || self.snapshot.price_snapshot(&offer.id).is_some() {
+            return Ok(());
+        }
+        let row = vox_store::rows::routing::PriceSnapshot {
+            price_snapshot_id: self.node.new_id(now),
+            provider: offer.provider.to_string().into(),
+            model_id: offer.model_id.to_string().into(),
+            prices_json: serde_json::to_string(&offer.prices).unwrap_or_default().into(),
+            source: offer.provenance.get("prices").map_or_else(|| "catalog".into(), |source| source.to_string().into()),
+            valid_from: now,
+        };
+        let kept = self.node.store.keep_prices(row).await?;
+        self.snapshot.keep_price_snapshot(offer.id.clone(), kept.price_snapshot_id);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, offer: &Arc<Offer>, route: &Arc<Route>, body: Bytes, waited_ms: u64) -> Result<Opened, Failed> {
+        let translated = self.call.chat.dialect != route.provider.dialect;
+        let traceparent = self.record.attempt(offer.clone(), route.clone(), waited_ms, translated);
+        let request = upstream::Request {
+            http: &self.node.http,
+            route,
+            chat: &self.call.chat,
+            body,
+            forward: &self.call.forward,
+            query: self.call.query.as_deref(),
+            traceparent: route.provider.send_traceparent.then_some(traceparent),
+            settings: &self.snapshot.settings,
+            deadline: self.deadline,
+            shown_model: &offer.id,
+            now: self.node.now(),
+            answer_id: self.record.interaction_id().simple(),
+        };
+        let opened = request.open().await?;
+        self.record.opened(opened.request_id.clone());
+        Ok(opened)
+    }
+
+    fn reply(&mut self, opened: Opened) -> Reply {
+        let trail = self.record.trail();
+        match opened.answer {
+            Answer::Whole { body, tally } => {
+                self.record.passed(body.len());
+                let cost = self.record.complete(&tally);
+                Reply { trail, body: ReplyBody::Whole(body), cost: Some(cost) }
+            }
+            Answer::Stream(beginning) => {
+                let record = std::mem::replace(&mut self.record, CallRecord::settled());
+                let timeouts = self.snapshot.settings.timeouts.clone();
+                let stream = ChatStream::new(self.call.chat.dialect, *beginning, record, timeouts, self.deadline);
+                Reply { trail, body: ReplyBody::Stream(Box::new(stream)), cost: None }
+            }
+        }
+    }
+
+    /// The decision left nothing.
+    fn no_offer(&self) -> Stop {
+        let mut error = vox_route::decide::no_offer(self.record.decision(), self.record.ask());
+        let only_the_key = self.call.caller.as_ref().is_some_and(|caller| caller.models.is_some())
+            && !matches!(self.record.ask().wanted, vox_route::Wanted::Auto { .. })
+            && self.record.decision().refused.iter().all(|refused| matches!(refused.reason, RefusalReason::NotWanted));
+        if only_the_key {
+            let models = self.call.caller.as_ref().and_then(|caller| caller.models.clone()).unwrap_or_default().join(", ");
+            error = Coded::new(Kind::Refused, "gateway.model_not_allowed", "this key may not use the model").expected(models);
+        }
+        error.into()
+    }
+
+    /// Every attempt failed: answers with the most useful failure and lists them all.
+    fn exhausted(&self, mut tried: Vec<Tried>, best: usize) -> Stop {
+        let called = |tried: &Tried| matches!(tried, Tried::Failed { .. });
+        let best = if tried.get(best).is_some_and(called) { best } else { tried.iter().position(called).unwrap_or(0) };
+        let list: Vec<String> = tried.iter().filter_map(Tried::line).collect();
+        let (failed, secret_id) = match tried.swap_remove(best) {
+            Tried::Unsuitable(refusal) => return Stop { refusal: *refusal, failure: None },
+            Tried::Failed { failed, secret_id, .. } => (failed, secret_id),
+        };
+        let error = Coded::new(Kind::Failed, failure_code(failed.class), list.join("; "));
+        let error = match (failed.class, secret_id) {
+            (Failure::Auth, Some(id)) => error.next(format!("vox secrets set {id}")),
+            _ => error.next(format!("vox trace {}", self.record.interaction_id())),
+        };
+        let mut refusal = Refusal::from(error);
+        match failed.class {
+            Failure::Rate { retry_after_ms } => refusal.retry_after_s = Some(retry_after_ms.unwrap_or(20_000).div_ceil(1000)),
+            Failure::Request | Failure::Context => refusal.status = failed.http_status.filter(|status| (400..500).contains(status)),
+            _ => {}
+        }
+        Stop { refusal, failure: Some(failed.class) }
+    }
+
+    /// Settles the call as refused and gives the refusal its trail.
+    fn refuse(mut self, stop: Stop) -> Refusal {
+        let trail = self.record.trail();
+        self.record.refused(stop.failure);
+        Refusal { trail: Some(Box::new(trail)), ..stop.refusal }
+    }
+}
+
+/// Returns whether calls cost nothing by contract: an engine of the user's own, or an offer whose every price is zero.
+fn is_free(offer: &Offer) -> bool {
+    matches!(offer.locality, Locality::Local) || matches!(offer.price_state, PriceState::Free)
+}
+
+/// Returns the stable code a caller sees for a class of failure.
+pub(crate) const fn failure_code(class: Failure) -> &'static str {
+    match class {
+        Failure::Network | Failure::Server | Failure::Payment | Failure::ModelGone => "gateway.upstream_failed",
+        Failure::Redirect => "gateway.upstream_redirect",
+        Failure::Rate { .. } => "gateway.upstream_rate_limited",
+        Failure::Auth => "gateway.upstream_auth",
+        Failure::Context => "gateway.context_too_long",
+        Failure::Request => "gateway.upstream_request",
+        Failure::Cut => "gateway.upstream_cut",
+        Failure::Malformed => "gateway.upstream_malformed",
+        Failure::Stalled => "gateway.upstream_stalled",
+        Failure::Deadline => "gateway.deadline",
+    }
 }

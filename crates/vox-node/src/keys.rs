@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use vox_base::{Digest, Entropy, KeyId, Secret, Timestamp};
-use vox_store::CallerKey;
+use vox_route::BudgetMode;
+use vox_route::budget::{Limit, Window};
+use vox_store::StoredKey;
+use vox_store::rows::gateway::{CallerKey, KeyBudget};
 
 const PREFIX: &str = "vox_";
 const PUBLIC_CHARS: usize = 10;
@@ -67,6 +70,12 @@ pub struct Caller {
     pub key: CallerKey,
     /// The key and its ancestors, nearest first: all of them count a call's cost.
     pub chain: Vec<KeyId>,
+    /// Patterns of models it may use; `None` for all.
+    pub models: Option<Vec<String>>,
+    /// Whether one of the budgets it counts against must never be overspent.
+    pub has_hard_budget: bool,
+    /// Its own budgets.
+    pub limits: Vec<Limit>,
     /// Requests of this key being served.
     pub n_open: std::sync::atomic::AtomicU32,
 }
@@ -78,23 +87,12 @@ pub struct KeyTable {
 }
 
 impl KeyTable {
-    /// Returns the table of these rows; a row whose ancestor is missing or revoked is revoked itself.
+    /// Returns the table of these keys; one whose ancestor is missing or revoked is revoked itself.
     #[must_use]
-    pub fn new(rows: Vec<CallerKey>) -> Self {
-        let parents: HashMap<KeyId, (Option<KeyId>, Option<Timestamp>)> =
-            rows.iter().map(|row| (row.key_id, (row.parent_id, row.revoked_at))).collect();
-        let by_public_id = rows.into_iter().map(|mut row| {
-            let mut chain = vec![row.key_id];
-            let mut parent = row.parent_id;
-            while let Some(id) = parent.filter(|id| !chain.contains(id)) {
-                chain.push(id);
-                let (next, revoked_at) = parents.get(&id).copied().unwrap_or((None, Some(Timestamp::from_millis(0))));
-                row.revoked_at = row.revoked_at.or(revoked_at);
-                parent = next;
-            }
-            (row.public_id.clone(), Arc::new(Caller { key: row, chain, n_open: 0.into() }))
-        });
-        Self { by_public_id: by_public_id.collect() }
+    pub fn new(stored: Vec<StoredKey>) -> Self {
+        let family: HashMap<KeyId, Kin> = stored.iter().map(|stored| (stored.key.key_id, Kin::of(stored))).collect();
+        let callers = stored.into_iter().map(|stored| caller(stored, &family));
+        Self { by_public_id: callers.map(|caller| (caller.key.public_id.to_string(), Arc::new(caller))).collect() }
     }
 
     /// Returns the caller a key belongs to. An unknown key costs the same digest and comparison as a known one.
@@ -126,6 +124,48 @@ impl KeyTable {
     pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
         self.by_public_id.values()
     }
+}
+
+/// What a key's descendants need to know of it.
+struct Kin {
+    parent: Option<KeyId>,
+    revoked_at: Option<Timestamp>,
+    is_hard: bool,
+}
+
+impl Kin {
+    fn of(stored: &StoredKey) -> Self {
+        let is_hard = stored.budgets.iter().filter_map(limit).any(|limit| limit.mode == BudgetMode::Hard);
+        Self { parent: stored.key.parent_id, revoked_at: stored.key.revoked_at, is_hard }
+    }
+}
+
+fn caller(stored: StoredKey, family: &HashMap<KeyId, Kin>) -> Caller {
+    let mut key = stored.key;
+    let mut chain = vec![key.key_id];
+    let mut has_hard_budget = family.get(&key.key_id).is_some_and(|own| own.is_hard);
+    let mut parent = key.parent_id;
+    while let Some(id) = parent.filter(|id| !chain.contains(id)) {
+        chain.push(id);
+        let Some(kin) = family.get(&id) else {
+            key.revoked_at = key.revoked_at.or(Some(key.created_at));
+            break;
+        };
+        key.revoked_at = key.revoked_at.or(kin.revoked_at);
+        has_hard_budget |= kin.is_hard;
+        parent = kin.parent;
+    }
+    // Patterns that cannot be read allow nothing, rather than everything.
+    let models = key.models_json.as_deref().map(|json| serde_json::from_str(json).unwrap_or_default());
+    let limits = stored.budgets.iter().filter_map(limit).collect();
+    Caller { key, chain, models, has_hard_budget, limits, n_open: 0.into() }
+}
+
+/// Returns a stored budget as the arithmetic knows it.
+fn limit(budget: &KeyBudget) -> Option<Limit> {
+    let window = [Window::Day, Window::Week, Window::Month, Window::Total].into_iter().find(|window| window.as_str() == budget.budget_window)?;
+    let mode = if budget.mode == "soft" { BudgetMode::Soft } else { BudgetMode::Hard };
+    Some(Limit { window, amount: budget.limit_nano_usd, mode })
 }
 
 #[cfg(test)]

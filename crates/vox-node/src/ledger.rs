@@ -5,63 +5,103 @@
 
 use crate::keys::{Caller, KeyTable};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use vox_base::{Coded, InteractionId, Kind, NanoUsd, Timestamp};
-use vox_route::{Accounts, BudgetExceeded, Reservation};
-use vox_store::{Intent, IntentLog, SettledCall, Store};
+use vox_route::budget::{Accounts, BudgetExceeded, Window};
+use vox_store::{Intent, SettledCall, Store};
 
 /// The node's ledger.
-pub struct Ledger {
+pub(crate) struct Ledger {
     accounts: Mutex<Accounts>,
-    intents: IntentLog,
     store: Store,
 }
 
 /// What one open call has reserved.
 #[must_use]
-pub struct Reserved {
-    reservation: Option<Reservation>,
+pub(crate) struct Reserved {
+    reservation: Option<u64>,
     /// The amount noted in the intent.
     pub(crate) amount: NanoUsd,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: Accounts, intents: IntentLog, store: Store) -> Self {
-        Self { accounts: Mutex::new(accounts), intents, store }
+    /// Returns the ledger of a store whose intents are open.
+    pub(crate) fn new(store: Store) -> Self {
+        Self { accounts: Mutex::new(Accounts::new()), store }
     }
 
-    /// Reserves an amount against a caller's budgets and notes the intent, both before the first upstream byte.
-    pub(crate) fn reserve(&self, id: InteractionId, caller: Option<&Caller>, amount: NanoUsd, now: Timestamp) -> Result<Reserved, Coded> {
-        let reservation = match caller {
-            Some(caller) => Some(self.accounts.lock().reserve(&caller.chain, amount, now).map_err(|exceeded| refusal(&exceeded))?),
-            None => None,
+    /// Reserves an amount against a caller's budgets and notes the intent, both before the first upstream byte. An
+    /// earlier reservation of the same call, for a cheaper offer, is raised.
+    pub(crate) fn reserve(
+        &self,
+        id: InteractionId,
+        caller: Option<&Caller>,
+        amount: NanoUsd,
+        earlier: Option<Reserved>,
+        now: Timestamp,
+    ) -> Result<Reserved, Coded> {
+        let reservation = match (caller, earlier.and_then(|earlier| earlier.reservation)) {
+            (_, Some(open)) => {
+                let extended = self.accounts.lock().extend(open, amount, now);
+                extended.map_err(|exceeded| self.refused(open, &exceeded))?;
+                Some(open)
+            }
+            (Some(caller), None) => {
+                let reserved = self.accounts.lock().reserve(&caller.chain, amount, now).map_err(|exceeded| refusal(&exceeded))?;
+                for notice in &reserved.notices {
+                    tracing::warn!(key = %notice.key, window = notice.window.as_str(), percent = notice.reached_percent, "a budget runs low");
+                }
+                Some(reserved.id)
+            }
+            (None, None) => None,
         };
         let intent = Intent { interaction_id: id, key_id: caller.map(|caller| caller.key.key_id), amount, at: now };
-        if let Err(error) = self.intents.append(&intent) {
-            if let Some(reservation) = reservation {
-                self.accounts.lock().release(reservation);
+        if let Err(reason) = self.note(&intent) {
+            if let Some(open) = reservation {
+                self.accounts.lock().release(open);
             }
-            return Err(Coded::new(Kind::Failed, "gateway.ledger_unavailable", format!("the ledger cannot be written: {error}"))
+            return Err(Coded::new(Kind::Failed, "gateway.ledger_unavailable", format!("the ledger cannot be written: {reason}"))
                 .next("`vox db status` says what is wrong"));
         }
         Ok(Reserved { reservation, amount })
     }
 
-    /// Settles a call: the reservation becomes its real cost, and the row goes to the writer. Never waits.
+    fn note(&self, intent: &Intent) -> Result<(), String> {
+        let intents = self.store.intents().ok_or("this process has no intent log")?;
+        intents.append(intent).map_err(|error| error.to_string())
+    }
+
+    fn refused(&self, open: u64, exceeded: &BudgetExceeded) -> Coded {
+        self.accounts.lock().release(open);
+        refusal(exceeded)
+    }
+
+    /// Settles a call: the reservation becomes its real cost, and the rows go to the writer. Never waits.
     pub(crate) fn settle(&self, reserved: Option<Reserved>, actual: Option<NanoUsd>, call: SettledCall, now: Timestamp) {
-        if let Some(reservation) = reserved.and_then(|reserved| reserved.reservation) {
-            self.accounts.lock().settle(reservation, actual.unwrap_or_default(), now);
+        if let Some(open) = reserved.and_then(|reserved| reserved.reservation) {
+            self.accounts.lock().settle(open, actual.unwrap_or_default(), now);
         }
         self.store.settle(call);
     }
 
-    /// Replaces what is known of budgets; reservations stay.
-    pub(crate) fn replace_budgets(&self, accounts: Accounts) {
-        self.accounts.lock().replace_limits(accounts);
-    }
-
-    /// Returns the open reservations' number.
-    pub fn n_open(&self) -> usize {
-        self.accounts.lock().n_open()
+    /// Loads the budgets of a table of keys, with what the ledger says they have spent; reservations stay.
+    pub(crate) async fn load(&self, keys: &KeyTable, now: Timestamp) -> Result<(), Coded> {
+        let mut spent: HashMap<Window, HashMap<String, NanoUsd>> = HashMap::new();
+        for window in [Window::Day, Window::Week, Window::Month, Window::Total] {
+            if keys.callers().any(|caller| caller.limits.iter().any(|limit| limit.window == window)) {
+                let since = (window != Window::Total).then(|| window.start(now));
+                let rows = self.store.spent(since).await?;
+                spent.insert(window, rows.into_iter().map(|row| (row.account, row.nano_usd)).collect());
+            }
+        }
+        let mut accounts = self.accounts.lock();
+        for caller in keys.callers() {
+            let account = caller.key.key_id.to_string();
+            let in_window = |window: Window| spent.get(&window).and_then(|sums| sums.get(&account)).copied().unwrap_or_default();
+            accounts.set(caller.key.key_id, &caller.limits, now, |window, _| in_window(window));
+        }
+        drop(accounts);
+        Ok(())
     }
 }
 
@@ -72,13 +112,12 @@ fn refusal(exceeded: &BudgetExceeded) -> Coded {
         "gateway.budget_exceeded",
         format!(
             "the {} budget of {} does not cover this call: spent {}, reserved {}, needed {}, window resets {resets}",
-            exceeded.window, exceeded.limit, exceeded.spent, exceeded.reserved, exceeded.needed
+            exceeded.window.as_str(),
+            exceeded.limit,
+            exceeded.spent,
+            exceeded.reserved,
+            exceeded.needed
         ),
     )
     .next("send a lower max_tokens, or raise it with `vox keys set ID --budget USD/day`")
-}
-
-/// Returns the accounts that a table of keys asks for, with what the ledger says they have spent.
-pub(crate) fn accounts(_keys: &KeyTable) -> Accounts {
-    Accounts::default()
 }

@@ -1,1 +1,25 @@
+//! The running node: drives the cores with the adapters.
+//!
+//! [`Node`] answers calls (`chat`); what it reads is a [`snapshot::Snapshot`], what it spends goes through `ledger`, who
+//! may call is `keys`. The operator's verbs — keys, usage, traces, secrets, discovery, doctor — are functions of their
+//! own rooms and need no running node.
 
+pub mod ask;
+pub mod chat;
+pub mod discovery;
+//TMP pub mod doctor;
+//TMP pub mod key_admin;
+pub mod keys;
+mod ledger;
+mod metrics;
+pub mod models;
+mod node;
+pub mod providers;
+pub mod secrets;
+pub mod settings;
+pub mod snapshot;
+pub mod trace;
+//TMP pub mod usage;
+
+pub use metrics::Metrics;
+pub use node::{Config, Node, NodeOptions};

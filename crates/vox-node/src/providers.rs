@@ -242,3 +242,32 @@ fn carries_secret(header: &str) -> bool {
     let header = header.to_ascii_lowercase();
     ["authorization", "cookie", "key", "token", "secret"].iter().any(|word| header.contains(word))
 }
+
+impl Provider {
+    /// Returns the built-in provider that answers without any network.
+    pub(crate) fn offline(dialect: vox_wire::Dialect) -> Self {
+        Self {
+            id: OFFLINE.into(),
+            display: "Offline".into(),
+            dialect,
+            base_url: String::new(),
+            paths: Paths::default(),
+            auth: Auth::None,
+            secret_ids: Vec::new(),
+            headers: BTreeMap::new(),
+            local: true,
+            stream_usage: StreamUsage::OnRequest,
+            usage_rules: UsageRules::default(),
+            requires_done: true,
+            send_traceparent: false,
+            catalog: None,
+        }
+    }
+}
+
+/// Returns the overlay that `VOX_PROVIDER_<ID>_BASE_URL` means.
+pub(crate) fn base_url_overlay(id: &str, url: &str) -> Document {
+    let file = format!("VOX_PROVIDER_{}_BASE_URL", id.to_ascii_uppercase());
+    let yaml = format!("providers:\n  {id}:\n    base_url: {}\n", serde_json::Value::from(url));
+    Document::parse(&file, &yaml).unwrap_or_else(|_| Document::parse(&file, "providers: {}").expect("a constant document"))
+}

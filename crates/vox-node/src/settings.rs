@@ -1,6 +1,6 @@
 //! How the gateway behaves: `contracts/gateway/gateway.v1.yaml` with the user's `gateway.yaml` laid over it.
 
-use vox_base::{Document, InvalidConfig};
+use vox_base::{Coded, Document, InvalidConfig, Kind};
 
 /// The shipped defaults, with a comment for every key.
 pub const YAML: &str = include_str!("../../../contracts/gateway/gateway.v1.yaml");
@@ -32,8 +32,6 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the unit belongs into every name")]
 pub struct Timeouts {
-    /// Connecting to a provider; loopback engines get a fifth of it.
-    pub connect_ms: u64,
     /// The whole answer of a call that does not stream.
     pub response_ms: u64,
     /// First byte of a stream.
@@ -117,7 +115,6 @@ impl Settings {
         }
         let timeouts = &settings.timeouts;
         for (key, millis) in [
-            ("connect_ms", timeouts.connect_ms),
             ("response_ms", timeouts.response_ms),
             ("first_byte_ms", timeouts.first_byte_ms),
             ("local_first_byte_ms", timeouts.local_first_byte_ms),
@@ -146,4 +143,10 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// Returns a configuration error as a person sees it.
+pub(crate) fn invalid(error: &InvalidConfig) -> Coded {
+    let message = if error.key.is_empty() { error.message.clone() } else { format!("`{}`: {}", error.key, error.message) };
+    Coded::new(Kind::Stale, "gateway.config_invalid", message).at(format!("{}:{}", error.file, error.line)).next("`vox serve --check` after mending it")
 }

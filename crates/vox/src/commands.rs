@@ -52,3 +52,18 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     })?;
     Ok(runtime.block_on(work))
 }
+
+/// Reads a time such as `30s`, `500ms`, `24h` or `30d`.
+pub(crate) fn duration(text: &str) -> std::result::Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time: expected for example `30s`, `24h` or `30d`"))?;
+    let millis = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        unit => return Err(format!("`{unit}` is no unit of time: expected ms, s, m, h or d")),
+    };
+    number.checked_mul(millis).map(std::time::Duration::from_millis).ok_or_else(|| format!("`{text}` is too long"))
+}

@@ -6,8 +6,12 @@ use crate::output::Output;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
+use std::time::Duration;
+use vox_host::http::{AddressPolicy, Http};
 use vox_host::paths::{DirFlags, Dirs};
-use vox_store::{OpenOptions, Store};
+use vox_node::secrets::Secrets;
+use vox_node::{Config, Node, NodeOptions};
+use vox_store::{Access, OpenOptions, Store};
 
 /// What a command has at hand.
 pub(crate) struct Context {
@@ -26,7 +30,7 @@ impl Context {
             Color::Auto => env.text("NO_COLOR").is_none() && env.text("TERM") != Some("dumb") && std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
         };
         let out = Output::new(global.json, color && !global.json, global.quiet);
-        Self { env, global, out, clock: Arc::new(vox_host::clock::SystemClock), entropy: Arc::new(vox_host::entropy::SystemEntropy) }
+        Self { env, global, out, clock: Arc::new(vox_host::SystemClock), entropy: Arc::new(vox_host::SystemEntropy) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -56,22 +60,63 @@ impl Context {
 
     /// Opens the store for reading and writing and makes it if there is none.
     pub(crate) fn store(&self) -> Result<Store, Coded> {
-        self.open_store(true)
+        self.open_store(Access::Create)
     }
 
     /// Opens the store if there is one; creates nothing.
     pub(crate) fn existing_store(&self) -> Result<Option<Store>, Coded> {
-        match self.open_store(false) {
+        match self.open_store(Access::Inspect) {
             Err(error) if error.code == "store.missing" => Ok(None),
             other => other.map(Some),
         }
     }
 
-    fn open_store(&self, create: bool) -> Result<Store, Coded> {
+    fn open_store(&self, access: Access) -> Result<Store, Coded> {
         let mut random = [0; 10];
         self.entropy.fill(&mut random);
-        let options = OpenOptions { data_dir: self.dirs()?.data.path, db: self.db_file()?, create, now: self.now(), random, vox_version: env!("CARGO_PKG_VERSION") };
+        let now = self.now();
+        let store_id = vox_base::Id::new(now, random);
+        let options = OpenOptions { data_dir: self.dirs()?.data.path, db: self.db_file()?, access, now, vox_version: env!("CARGO_PKG_VERSION"), store_id };
         Store::open(options).map_err(Into::into)
+    }
+
+    /// Opens a node in this process: the same calls, store and secrets as the served one.
+    pub(crate) async fn open_node(&self) -> Result<Arc<Node>, Coded> {
+        let dirs = self.dirs()?;
+        let store = self.store()?;
+        let options = NodeOptions {
+            secrets: self.secrets(Some(store.clone()))?,
+            store,
+            config_dir: dirs.config.path,
+            cache_dir: dirs.cache.path,
+            base_urls: self.base_urls(),
+            profile: self.env.text("VOX_ROUTE_POLICY_PROFILE").map(str::to_owned),
+            offline: self.is_offline(),
+            http: self.http(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+        };
+        Node::open(options).await
+    }
+
+    /// Returns the client for providers.
+    pub(crate) fn http(&self) -> Http {
+        Http::new(AddressPolicy { offline: self.is_offline() })
+    }
+
+    /// Returns the base URLs that the environment sets, by provider id.
+    pub(crate) fn base_urls(&self) -> Vec<(String, String)> {
+        self.env.placeholders("VOX_PROVIDER_", "_BASE_URL")
+    }
+
+    /// Reads the configuration directory.
+    pub(crate) fn config(&self) -> Result<Config, Coded> {
+        Config::read(&self.dirs()?.config.path, &self.base_urls(), &vox_vault::Registry::builtin())
+    }
+
+    /// Returns how long the node drains, where the environment says so.
+    pub(crate) fn drain(&self) -> Option<Duration> {
+        self.env.text("VOX_GATEWAY_DRAIN_S")?.parse().ok().map(Duration::from_secs)
     }
 
     /// Returns the state file that `--db` or `VOX_DB_URL` names.

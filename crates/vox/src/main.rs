@@ -6,7 +6,9 @@ mod commands;
 mod config;
 mod context;
 mod exit;
+mod logs;
 mod output;
+mod running;
 mod usage_error;
 
 use clap::Parser;

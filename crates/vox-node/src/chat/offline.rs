@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use serde_json::json;
+use vox_wire::json::Value;
 use vox_wire::{Chat, Dialect};
 
 /// Returns the answer as a provider of the caller's own dialect would send it: server-sent events or one JSON body.
 pub(super) fn answer(chat: &Chat, id: &str, unix_seconds: i64) -> Bytes {
-    let asked = chat.last_user_text().unwrap_or_default();
+    let asked = last_user_text(chat);
     let shown: String = asked.chars().take(200).collect();
     let text = format!("[offline] no model was called; you said: {shown}");
     let (n_in, n_out) = (words(&asked), words(&text));
@@ -27,6 +28,17 @@ pub(super) fn answer(chat: &Chat, id: &str, unix_seconds: i64) -> Bytes {
         (Dialect::Anthropic, true) => anthropic_events(id, &text, n_in, n_out),
     };
     Bytes::from(body)
+}
+
+/// Returns what the user said last.
+fn last_user_text(chat: &Chat) -> String {
+    let messages = chat.document.root().get("messages");
+    let content = messages.into_iter().flat_map(Value::items).filter(|message| message.get("role").is_some_and(|role| role.as_str().as_deref() == Some("user")));
+    let Some(content) = content.last().and_then(|message| message.get("content")) else { return String::new() };
+    if let Some(text) = content.as_str() {
+        return text.into_owned();
+    }
+    content.items().filter_map(|part| Some(part.get("text")?.as_str()?.into_owned())).collect::<Vec<_>>().join(" ")
 }
 
 fn words(text: &str) -> usize {

@@ -1,17 +1,27 @@
 //! What the settled row of a call will say. It is written exactly once: by an ending, or by `Drop` when the caller is
 //! gone — so that no path through the driver can forget it.
 
-use super::upstream::Failed;
-use super::{Call, Trail, estimate};
+use super::upstream::{self, Failed};
+use super::{Call, Trail, estimate, is_free};
 use crate::Node;
 use crate::ledger::Reserved;
+use crate::metrics::Ended;
 use crate::snapshot::{Route, Snapshot};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vox_base::{CostSource, DecisionId, InteractionId, NanoUsd, Timestamp, TraceId, Usage};
+use vox_base::{CostSource, InteractionId, NanoUsd, Timestamp, TraceId, Usage};
 use vox_route::{Ask, Decision, Failure, Offer};
-use vox_store::{AttemptRow, BudgetEntry, DecisionRow, InteractionRow, SettledCall};
+use vox_store::SettledCall;
+use vox_store::rows::gateway::{Attempt, BudgetEntry, Interaction};
+use vox_store::rows::routing::DecisionRow;
+use vox_telemetry::{SpanId, Traceparent};
 use vox_wire::{StopReason, Tally};
+
+const DAY_MS: i64 = 86_400_000;
+/// How long attempts are kept: failures are the evidence, so they live longer.
+const KEEP_OK_MS: i64 = 90 * DAY_MS;
+const KEEP_FAILED_MS: i64 = 365 * DAY_MS;
 
 /// One call between its decision and its settled row.
 pub(super) struct CallRecord(Option<Box<Open>>);
@@ -21,17 +31,17 @@ struct Open {
     snapshot: Arc<Snapshot>,
     interaction_id: InteractionId,
     trace_id: TraceId,
-    span_id: u64,
-    inbound: Option<vox_telemetry::TraceContext>,
+    span_id: SpanId,
+    inbound: Option<Traceparent>,
     call: Facts,
     ask: Ask,
     decision: Decision,
     now: Timestamp,
     started: Instant,
     reserved: Option<Reserved>,
-    attempts: Vec<AttemptRow>,
+    attempts: Vec<Attempt>,
     current: Option<Current>,
-    first_token_ms: Option<u64>,
+    first_token: Option<Duration>,
     upstream_time: Duration,
     response_bytes: u64,
     converted: Vec<String>,
@@ -54,12 +64,12 @@ struct Facts {
 
 /// The attempt that is under way.
 struct Current {
-    offer: Offer,
+    offer: Arc<Offer>,
     route: Arc<Route>,
     started: Instant,
     waited_ms: u64,
     translated: bool,
-    span_id: u64,
+    span_id: SpanId,
 }
 
 /// How a call ended, as rows and metrics name it.
@@ -131,9 +141,9 @@ impl CallRecord {
         };
         Self(Some(Box::new(Open {
             interaction_id,
-            trace_id: call.inbound.as_ref().map_or(interaction_id.cast(), |inbound| inbound.trace_id),
+            trace_id: call.inbound.as_ref().map_or(interaction_id.cast(), |inbound| inbound.trace),
             span_id: node.new_span(),
-            inbound: call.inbound.clone(),
+            inbound: call.inbound,
             call: facts,
             ask,
             decision,
@@ -142,7 +152,7 @@ impl CallRecord {
             reserved: None,
             attempts: Vec::new(),
             current: None,
-            first_token_ms: None,
+            first_token: None,
             upstream_time: Duration::ZERO,
             response_bytes: 0,
             converted: Vec::new(),
@@ -151,6 +161,11 @@ impl CallRecord {
             node,
             snapshot,
         })))
+    }
+
+    /// Returns a record of which nothing is left to write.
+    pub(super) const fn settled() -> Self {
+        Self(None)
     }
 
     fn open_ref(&self) -> &Open {
@@ -173,21 +188,34 @@ impl CallRecord {
         &self.open_ref().decision
     }
 
+    pub(super) fn ask(&self) -> &Ask {
+        &self.open_ref().ask
+    }
+
+    /// Returns the input tokens the call cannot exceed.
+    pub(super) fn input_upper(&self) -> u64 {
+        self.open_ref().ask.input_tokens
+    }
+
     /// Keeps what was reserved; it is settled or released with the record.
     pub(super) fn reserve(&mut self, reserved: Reserved) {
         self.open_mut().reserved = Some(reserved);
     }
 
-    pub(super) fn reserved(&mut self) -> Option<&mut Reserved> {
-        self.open_mut().reserved.as_mut()
+    pub(super) fn reserved_amount(&self) -> Option<NanoUsd> {
+        self.open_ref().reserved.as_ref().map(|reserved| reserved.amount)
+    }
+
+    pub(super) fn take_reserved(&mut self) -> Option<Reserved> {
+        self.open_mut().reserved.take()
     }
 
     /// Begins an attempt and returns the `traceparent` it carries.
-    pub(super) fn attempt(&mut self, offer: Offer, route: Arc<Route>, waited_ms: u64, translated: bool) -> String {
+    pub(super) fn attempt(&mut self, offer: Arc<Offer>, route: Arc<Route>, waited_ms: u64, translated: bool) -> String {
         let open = self.open_mut();
         let span_id = open.node.new_span();
         open.current = Some(Current { offer, route, started: Instant::now(), waited_ms, translated, span_id });
-        vox_telemetry::traceparent(open.trace_id, span_id)
+        Traceparent { trace: open.trace_id, span: span_id, sampled: true }.to_string()
     }
 
     /// Notes which request fields changed form or have no effect at the offer being tried.
@@ -199,8 +227,9 @@ impl CallRecord {
     /// The attempt under way failed; another may follow.
     pub(super) fn attempt_failed(&mut self, failed: &Failed) {
         let open = self.open_mut();
-        let charge = failed.may_charge.then(|| open.estimated(Usage::default(), 0)).flatten();
-        open.close_attempt("failed", Some(failed), None, charge.map(|cost| (Some(cost), CostSource::Estimated)));
+        let nothing = (Some(NanoUsd::ZERO), CostSource::Computed);
+        let charge = if failed.may_charge { open.labelled(open.estimated(Usage::default(), 0)) } else { nothing };
+        open.close_attempt("failed", Some(failed), None, charge);
     }
 
     /// The attempt under way brings an answer.
@@ -209,7 +238,7 @@ impl CallRecord {
         let Some(current) = &open.current else { return };
         let waited = current.started.elapsed();
         open.upstream_time += waited;
-        open.first_token_ms = open.call.stream.then(|| millis(waited));
+        open.first_token = open.call.stream.then_some(waited);
         open.upstream_request_id = request_id;
     }
 
@@ -220,15 +249,24 @@ impl CallRecord {
         }
     }
 
-    /// Removes the provider's credential from a text that it sent.
-    pub(super) fn scrub(&self, text: &str) -> String {
-        self.open_ref().current.as_ref().map_or_else(String::new, |current| current.route.scrub(text))
+    /// Returns the failure that the provider reports inside its answer.
+    pub(super) fn in_band(&self, tally: &Tally) -> Failed {
+        match &self.open_ref().current {
+            Some(current) => upstream::in_band(&current.route, tally),
+            None => Failed::new(Failure::Server, "the provider failed inside its answer"),
+        }
+    }
+
+    /// Returns whether the provider brought its answer to an end.
+    pub(super) fn is_complete(&self, tally: &Tally) -> bool {
+        let current = self.open_ref().current.as_ref();
+        current.is_some_and(|current| tally.is_complete(current.route.provider.dialect, current.route.provider.requires_done))
     }
 
     /// Returns what the response headers say.
     pub(super) fn trail(&self) -> Trail {
         let open = self.open_ref();
-        let model = open.current.as_ref().map_or_else(String::new, |current| format!("{}/{}", current.offer.provider, current.offer.native_id));
+        let model = open.current.as_ref().map_or_else(String::new, |current| current.offer.id.to_string());
         Trail {
             interaction_id: open.interaction_id,
             decision_id: open.interaction_id.cast(),
@@ -248,16 +286,16 @@ impl CallRecord {
     pub(super) fn complete(&mut self, tally: &Tally) -> (Option<NanoUsd>, CostSource) {
         let Some(mut open) = self.0.take() else { return (None, CostSource::Unknown) };
         let charge = open.charge(tally);
-        open.close_attempt("ok", None, Some(tally), Some(charge));
-        open.settle(Outcome::of_answer(tally.stop_reason()), Some(tally));
+        open.close_attempt("ok", None, Some(tally), charge);
+        open.settle(Outcome::of_answer(tally.stop), Some(tally));
         charge
     }
 
     /// The stream broke after its first token; what was seen is charged as estimated.
     pub(super) fn broken(&mut self, failed: &Failed, tally: &Tally) {
         let Some(mut open) = self.0.take() else { return };
-        let charge = open.estimated(tally.usage(), tally.n_output_bytes());
-        open.close_attempt("failed", Some(failed), Some(tally), Some(open.labelled(charge)));
+        let charge = open.labelled(open.estimated(tally.usage, tally.n_output_bytes));
+        open.close_attempt("failed", Some(failed), Some(tally), charge);
         open.settle(Outcome::of_failure(failed.class), Some(tally));
     }
 
@@ -273,8 +311,8 @@ impl CallRecord {
 
     fn stopped(&mut self, attempt: &'static str, outcome: Outcome, tally: &Tally) {
         let Some(mut open) = self.0.take() else { return };
-        let charge = open.estimated(tally.usage(), tally.n_output_bytes());
-        open.close_attempt(attempt, None, Some(tally), Some(open.labelled(charge)));
+        let charge = open.labelled(open.estimated(tally.usage, tally.n_output_bytes));
+        open.close_attempt(attempt, None, Some(tally), charge);
         open.settle(outcome, Some(tally));
     }
 
@@ -291,9 +329,8 @@ impl Drop for CallRecord {
     fn drop(&mut self) {
         let Some(mut open) = self.0.take() else { return };
         if open.current.is_some() {
-            let charge = open.estimated(Usage::default(), 0);
-            let charge = open.labelled(charge);
-            open.close_attempt("cancelled", None, None, Some(charge));
+            let charge = open.labelled(open.estimated(Usage::default(), 0));
+            open.close_attempt("cancelled", None, None, charge);
         }
         open.settle(Outcome::ClientCancelled, None);
     }
@@ -303,17 +340,17 @@ impl Open {
     /// Returns the cost of an answer, and how it became known.
     fn charge(&self, tally: &Tally) -> (Option<NanoUsd>, CostSource) {
         let Some(current) = &self.current else { return (None, CostSource::Unknown) };
-        if current.offer.is_free() {
+        if is_free(&current.offer) {
             return (Some(NanoUsd::ZERO), CostSource::Local);
         }
-        if let Some(reported) = tally.provider_cost() {
+        if let Some(reported) = tally.provider_cost {
             return (Some(reported), CostSource::ProviderReported);
         }
-        let usage = tally.usage();
+        let usage = tally.usage;
         if tally.is_suspect() || usage.total_input().is_none() || usage.total_output().is_none() {
-            return self.labelled(self.estimated(if tally.is_suspect() { Usage::default() } else { usage }, tally.n_output_bytes()));
+            return self.labelled(self.estimated(if tally.is_suspect() { Usage::default() } else { usage }, tally.n_output_bytes));
         }
-        match vox_route::cost(&current.offer.prices, &usage) {
+        match vox_route::price::cost(&current.offer.prices, &usage) {
             Some(cost) => (Some(cost), CostSource::Computed),
             None => (None, CostSource::Unknown),
         }
@@ -322,21 +359,225 @@ impl Open {
     /// Returns the probable cost at the current offer, `None` if its price is unknown.
     fn estimated(&self, reported: Usage, n_output_bytes: u64) -> Option<NanoUsd> {
         let current = self.current.as_ref()?;
-        if current.offer.is_free() {
+        if is_free(&current.offer) {
             return Some(NanoUsd::ZERO);
         }
-        vox_route::cost(&current.offer.prices, &estimate::completed(reported, self.call.input_estimate, n_output_bytes))
+        vox_route::price::cost(&current.offer.prices, &estimate::completed(reported, self.call.input_estimate, n_output_bytes))
     }
 
     fn labelled(&self, estimate: Option<NanoUsd>) -> (Option<NanoUsd>, CostSource) {
         match (estimate, &self.current) {
-            (Some(_), Some(current)) if current.offer.is_free() => (estimate, CostSource::Local),
+            (Some(_), Some(current)) if is_free(&current.offer) => (estimate, CostSource::Local),
             (Some(_), _) => (estimate, CostSource::Estimated),
             (None, _) => (None, CostSource::Unknown),
         }
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+impl Open {
+    /// Ends the attempt under way.
+    fn close_attempt(&mut self, outcome: &'static str, failed: Option<&Failed>, tally: Option<&Tally>, charge: (Option<NanoUsd>, CostSource)) {
+        let Some(current) = &self.current else { return };
+        let (cost, source) = charge;
+        let good = outcome == "ok";
+        let created_at = self.now;
+        self.node.metrics().attempt(&current.offer.provider, failed.map_or(outcome, |failed| failed.class.as_str()));
+        self.attempts.push(Attempt {
+            interaction_id: self.interaction_id,
+            attempt_number: count(self.attempts.len() as u64 + 1),
+            span_id: hex(current.span_id),
+            provider: current.offer.provider.to_string().into(),
+            model: current.offer.native_id.to_string().into(),
+            credential_ref: current.route.credential.as_ref().map(|credential| credential.secret_id.clone().into()),
+            outcome: outcome.into(),
+            error_class: failed.map(|failed| failed.class.as_str().into()),
+            error_text: failed.map(|failed| failed.message.chars().take(200).collect::<String>().into()),
+            http_status: failed.map_or(tally.map(|_| 200), |failed| failed.http_status.map(i64::from)),
+            upstream_request_id: failed.and_then(|failed| failed.request_id.clone()).or_else(|| self.upstream_request_id.clone()).map(Cow::Owned),
+            waited_ms: Some(count(current.waited_ms)),
+            ttft_ms: self.first_token.filter(|_| tally.is_some()).map(millis),
+            latency_ms: Some(millis(current.started.elapsed())),
+            bytes_to_client: Some(count(self.response_bytes)),
+            usage_json: None,
+            cost_nano_usd: cost,
+            cost_source: source.as_str().into(),
+            created_at,
+            expires_at: created_at.plus_millis(if good { KEEP_OK_MS } else { KEEP_FAILED_MS }),
+        });
+        if !good && tally.is_none() {
+            self.current = None;
+        }
+    }
+
+    /// Writes the call: everything in one transaction, without waiting for it.
+    fn settle(mut self: Box<Self>, outcome: Outcome, tally: Option<&Tally>) {
+        let ended_at = self.node.now();
+        let (cost, source) = self.total();
+        let overhead = self.started.elapsed().saturating_sub(self.upstream_time);
+        let usage = tally.map(|tally| tally.usage).unwrap_or_default();
+        self.node.metrics().ended(&Ended {
+            endpoint: self.call.endpoint.as_str(),
+            outcome: outcome.as_str(),
+            overhead,
+            first_token: self.first_token,
+            usage: &usage,
+            cost,
+            source,
+        });
+        let attempts = std::mem::take(&mut self.attempts);
+        let interaction = self.interaction(outcome, tally, &usage, (cost, source), overhead, ended_at, attempts.len());
+        let decision = self.decision_row();
+        let entries = self.entries(cost, ended_at);
+        let call = SettledCall { interaction, attempts, decision: Some(decision), entries };
+        let reserved = self.reserved.take();
+        self.node.ledger.settle(reserved, cost, call, ended_at);
+    }
+
+    /// Returns what all attempts cost together; unknown as soon as one of them is.
+    fn total(&self) -> (Option<NanoUsd>, CostSource) {
+        let cost: Option<NanoUsd> = self.attempts.iter().map(|attempt| attempt.cost_nano_usd).sum();
+        let source = self.attempts.last().map_or(Some(CostSource::Computed), |attempt| CostSource::from_name(&attempt.cost_source));
+        cost.map_or((None, CostSource::Unknown), |cost| (Some(cost), source.unwrap_or(CostSource::Unknown)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one group of columns, and the row is built in this one place")]
+    fn interaction(
+        &mut self,
+        outcome: Outcome,
+        tally: Option<&Tally>,
+        usage: &Usage,
+        (cost, source): (Option<NanoUsd>, CostSource),
+        overhead: Duration,
+        ended_at: Timestamp,
+        n_attempts: usize,
+    ) -> Interaction {
+        let current = self.current.as_ref();
+        let offer = current.map(|current| &current.offer);
+        let tokens = |class: Option<u64>| class.map(count);
+        let computed = offer.and_then(|offer| vox_route::price::cost(&offer.prices, usage));
+        let suspect = tally.is_some_and(Tally::is_suspect);
+        Interaction {
+            interaction_id: self.interaction_id,
+            trace_id: self.trace_id,
+            span_id: hex(self.span_id),
+            parent_span_id: self.inbound.as_ref().map(|inbound| hex(inbound.span)),
+            trace_origin: if self.inbound.is_some() { "inbound" } else { "own" }.into(),
+            session_id: self.call.session.take().map(Cow::Owned),
+            run_id: self.call.run.take().map(Cow::Owned),
+            task_id: None,
+            key_id: self.call.caller.as_ref().map(|caller| caller.key.key_id),
+            dialect_in: Some(self.call.dialect.as_str().into()),
+            endpoint: Some(self.call.endpoint.as_str().into()),
+            requested_model: Some(std::mem::take(&mut self.call.requested_model).into()),
+            decision_id: Some(self.interaction_id.cast()),
+            provider: offer.map(|offer| offer.provider.to_string().into()),
+            provider_canonical: current.map(|current| current.route.canonical.to_string().into()),
+            model: offer.map(|offer| offer.native_id.to_string().into()),
+            model_reported: tally.and_then(|tally| tally.model_reported.clone()).map(Cow::Owned),
+            task_category: Some(self.decision.task.to_string().into()),
+            strength_tag: None,
+            complexity: Some(i64::from(self.decision.complexity)),
+            outcome: outcome.as_str().into(),
+            stop_reason: tally.and_then(|tally| tally.stop).map(|stop| stop.as_str().into()),
+            stop_reason_raw: tally.and_then(|tally| tally.stop_raw.clone()).map(Cow::Owned),
+            streamed: self.call.stream,
+            translated: current.is_some_and(|current| current.translated),
+            attempts: count(n_attempts as u64),
+            input_tokens: tokens(usage.input),
+            cache_read_tokens: tokens(usage.cache_read),
+            cache_write_5m_tokens: tokens(usage.cache_write_5m),
+            cache_write_1h_tokens: tokens(usage.cache_write_1h),
+            output_tokens: tokens(usage.output),
+            reasoning_tokens: tokens(usage.reasoning),
+            server_tool_units_json: tally.and_then(server_tools),
+            context_utilization_bp: context_use(usage, offer),
+            cost_nano_usd: cost,
+            computed_nano_usd: computed.filter(|_| source == CostSource::ProviderReported),
+            cost_source: source.as_str().into(),
+            price_snapshot_id: offer.and_then(|offer| self.snapshot.price_snapshot(&offer.id)),
+            cache_savings_nano_usd: offer.filter(|_| usage.cache_read.is_some()).and_then(|offer| vox_route::price::cache_savings(&offer.prices, usage)),
+            ttft_ms: self.first_token.map(millis),
+            latency_ms: Some(millis(self.started.elapsed())),
+            gateway_overhead_us: i64::try_from(overhead.as_micros()).ok(),
+            request_bytes: Some(count(self.call.request_bytes)),
+            response_bytes: Some(count(self.response_bytes)),
+            flags_json: suspect.then(|| flags(tally)),
+            created_at: self.now,
+            ended_at,
+        }
+    }
+
+    fn decision_row(&self) -> DecisionRow {
+        let pick = self.decision.pick();
+        DecisionRow {
+            decision_id: self.interaction_id.cast(),
+            interaction_id: Some(self.interaction_id),
+            at: self.now,
+            caller_ref: self.call.caller.as_ref().map(|caller| caller.key.public_id.clone()),
+            session_ref: None,
+            task: Some(self.decision.task.to_string().into()),
+            task_source: Some(self.ask.task_source.clone().into()),
+            complexity: Some(i64::from(self.decision.complexity)),
+            complexity_raw: Some(self.ask.complexity_raw),
+            features_json: serde_json::to_string(&self.ask).unwrap_or_else(|_| "{}".into()).into(),
+            contract_digest: self.snapshot.contract.digest(),
+            catalog_digest: self.snapshot.catalog.digest(),
+            board_digest: self.snapshot.board.digest(),
+            seed: i64::from_ne_bytes(self.decision.seed.to_ne_bytes()),
+            mode: self.decision.mode.as_str().into(),
+            reason: self.decision.reason.as_str().into(),
+            chosen: pick.map(|pick| pick.offer.id.to_string().into()),
+            propensity_ppb: pick.map(|_| count(self.decision.propensity_ppb)),
+            epsilon_ppm: Some(i64::from(self.decision.epsilon_ppm)),
+            lambda_milli: Some(0),
+        }
+    }
+
+    /// Returns one money entry for each account that counts the call: the key and every key above it.
+    fn entries(&self, cost: Option<NanoUsd>, at: Timestamp) -> Vec<BudgetEntry> {
+        let Some(amount) = cost.filter(|cost| *cost != NanoUsd::ZERO) else { return Vec::new() };
+        let chain = self.call.caller.as_ref().map(|caller| caller.chain.as_slice()).unwrap_or_default();
+        let entry = |account: &vox_base::KeyId| BudgetEntry {
+            entry_id: self.node.new_id(at),
+            account: account.to_string().into(),
+            kind: "settle".into(),
+            amount_nano_usd: amount,
+            call_id: self.interaction_id,
+            by: None,
+            at,
+        };
+        chain.iter().map(entry).collect()
+    }
+}
+
+fn server_tools(tally: &Tally) -> Option<Cow<'static, str>> {
+    if tally.server_tools.is_empty() {
+        return None;
+    }
+    let units: serde_json::Map<String, serde_json::Value> = tally.server_tools.iter().map(|(name, n)| (name.clone(), (*n).into())).collect();
+    Some(serde_json::Value::from(units).to_string().into())
+}
+
+/// The provider's own words about absurd usage, so that a person can judge them.
+fn flags(tally: Option<&Tally>) -> Cow<'static, str> {
+    let raw: Option<String> = tally.and_then(|tally| tally.usage_raw.clone()).map(|raw| raw.chars().take(500).collect());
+    serde_json::json!({ "usage_suspect": true, "usage_raw": raw }).to_string().into()
+}
+
+fn context_use(usage: &Usage, offer: Option<&Arc<Offer>>) -> Option<i64> {
+    let context = offer?.context_tokens.filter(|tokens| *tokens > 0)?;
+    let used = usage.total_input()?.saturating_add(usage.total_output().unwrap_or(0));
+    i64::try_from(used.saturating_mul(10_000) / context).ok()
+}
+
+fn hex(span: SpanId) -> Cow<'static, str> {
+    format!("{:016x}", u64::from_be_bytes(span.0)).into()
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -12,13 +12,27 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep};
+use vox_base::{CostSource, NanoUsd, Usage};
 use vox_route::Failure;
-use vox_wire::{Dialect, Tally, sse};
+use vox_wire::{Dialect, StopReason, sse};
 
 /// The stream was cut after its error event; the connection must not end as if it were complete.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream was cut")]
 pub struct StreamCut;
+
+/// What a complete stream came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// What it consumed.
+    pub usage: Usage,
+    /// Why it ended.
+    pub stop: Option<StopReason>,
+    /// What it cost.
+    pub cost: Option<NanoUsd>,
+    /// How that is known.
+    pub source: CostSource,
+}
 
 /// A stream on its way to the caller.
 pub struct ChatStream {
@@ -26,10 +40,10 @@ pub struct ChatStream {
     source: Source,
     decoder: sse::Decoder,
     transcoder: Transcoder,
-    tally: Tally,
     record: CallRecord,
     out: BytesMut,
     phase: Phase,
+    finished: Option<Finished>,
     clock: Watch,
     /// Resolves when the node ends and open streams must say so.
     ending: Pin<Box<OwnedNotified>>,
@@ -88,7 +102,7 @@ impl Watch {
 }
 
 impl ChatStream {
-    pub(super) fn new(dialect: Dialect, beginning: Beginning, tally: Tally, record: CallRecord, timeouts: Timeouts, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(dialect: Dialect, beginning: Beginning, record: CallRecord, timeouts: Timeouts, deadline: Option<Instant>) -> Self {
         let now = Instant::now();
         let mut clock = Watch { timer: Box::pin(tokio::time::sleep_until(now)), opened: now, last_byte: now, last_content: now, timeouts, deadline };
         let (first_check, _) = clock.next_check();
@@ -99,10 +113,10 @@ impl ChatStream {
             source: beginning.source,
             decoder: beginning.decoder,
             transcoder: beginning.transcoder,
-            tally,
             record,
             out: beginning.held,
             phase: if beginning.ended { Phase::Ended } else { Phase::Open },
+            finished: None,
             clock,
             ending,
         };
@@ -151,11 +165,17 @@ impl ChatStream {
         }
     }
 
+    /// Returns what the stream came to, once it is complete.
+    #[must_use]
+    pub const fn finished(&self) -> Option<&Finished> {
+        self.finished.as_ref()
+    }
+
     fn take(&mut self, bytes: Bytes) {
         self.clock.last_byte = Instant::now();
         self.decoder.push(bytes);
         loop {
-            match self.decoder.next() {
+            match self.decoder.next_event() {
                 Ok(Some(event)) => self.event(&event),
                 Ok(None) => return,
                 Err(_) => self.cut(&Failed::new(Failure::Malformed, "an event of the stream is over 4 MiB")),
@@ -167,7 +187,7 @@ impl ChatStream {
     }
 
     fn event(&mut self, event: &sse::Event) {
-        match self.transcoder.event(event, &mut self.tally, &mut self.out) {
+        match self.transcoder.event(event, &mut self.out) {
             Seen::Passed { token, end } => {
                 if token {
                     self.clock.last_content = self.clock.last_byte;
@@ -176,9 +196,9 @@ impl ChatStream {
                     self.phase = Phase::Ended;
                 }
             }
-            Seen::Failed(error) => {
-                let message = self.record.scrub(&error.message);
-                self.cut(&Failed::new(Failure::Server, message));
+            Seen::Failed => {
+                let failed = self.record.in_band(self.transcoder.tally());
+                self.cut(&failed);
             }
             Seen::Malformed => self.cut(&Failed::new(Failure::Malformed, "the stream has no form of its dialect")),
         }
@@ -192,11 +212,13 @@ impl ChatStream {
         if matches!(self.phase, Phase::Cut { .. }) {
             return;
         }
-        if self.tally.is_complete() {
-            if let Some(writer) = &mut self.transcoder.writer {
-                writer.finish(&mut self.out);
+        if self.record.is_complete(self.transcoder.tally()) {
+            if let Some(Err(_)) = self.transcoder.writer.as_mut().map(|writer| writer.finish(&mut self.out)) {
+                return self.cut(&Failed::new(Failure::Malformed, "a tool call's arguments are no JSON object"));
             }
-            self.record.complete(&self.tally);
+            let (cost, source) = self.record.complete(self.transcoder.tally());
+            let tally = self.transcoder.tally();
+            self.finished = Some(Finished { usage: tally.usage, stop: tally.stop, cost, source });
             self.phase = Phase::Done;
         } else {
             self.cut(&Failed::new(Failure::Cut, "the provider's stream broke off"));
@@ -215,12 +237,12 @@ impl ChatStream {
         if matches!(self.phase, Phase::Ended) {
             return self.close(true);
         }
-        self.record.drained(&self.tally);
+        self.record.drained(self.transcoder.tally());
         self.say_error("gateway.node_draining", "the node is stopping");
     }
 
     fn cut(&mut self, failed: &Failed) {
-        self.record.broken(failed, &self.tally);
+        self.record.broken(failed, self.transcoder.tally());
         self.say_error(super::failure_code(failed.class), &failed.message);
     }
 
@@ -235,8 +257,8 @@ impl Drop for ChatStream {
     fn drop(&mut self) {
         match self.phase {
             // The provider had said the end; the caller left before its body was over.
-            Phase::Ended => self.record.complete(&self.tally),
-            Phase::Open => self.record.cancelled(&self.tally),
+            Phase::Ended => drop(self.record.complete(self.transcoder.tally())),
+            Phase::Open => self.record.cancelled(self.transcoder.tally()),
             Phase::Cut { .. } | Phase::Done => {}
         }
     }

@@ -3,6 +3,7 @@
 
 use super::offline;
 use crate::providers::StreamUsage;
+use crate::settings::Settings;
 use crate::snapshot::Route;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -11,7 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use vox_base::Timestamp;
 use vox_host::http::{Http, IncomingBody, Outgoing, SendError};
 use vox_route::Failure;
-use vox_wire::{Chat, Dialect, Document, Endpoint, Reader, Tally, Writer, sse};
+use vox_wire::json::Document;
+use vox_wire::{Chat, Delta, Endpoint, FailureHint, Reader, Shown, Tally, UpstreamError, Writer, sse};
 
 /// Why one upstream call gave no answer.
 pub(super) struct Failed {
@@ -21,27 +23,28 @@ pub(super) struct Failed {
     pub(super) http_status: Option<u16>,
     /// Whether the provider may have worked on it, and so may charge.
     pub(super) may_charge: bool,
-    /// Whether this class came from the provider's own words and goes to the caller as such.
+    /// The provider's name for the call.
     pub(super) request_id: Option<String>,
+    /// Whether the provider allows the same call again.
+    pub(super) may_retry: bool,
 }
 
 impl Failed {
     pub(super) fn new(class: Failure, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), http_status: None, may_charge: false, request_id: None }
+        Self { class, message: message.into(), http_status: None, may_charge: false, request_id: None, may_retry: true }
     }
 }
 
 /// An upstream call that brings an answer.
 pub(super) struct Opened {
     pub(super) request_id: Option<String>,
-    pub(super) tally: Tally,
     pub(super) answer: Answer,
 }
 
 /// The answer as far as it was read.
 pub(super) enum Answer {
     /// All of it, in the caller's dialect.
-    Whole(Bytes),
+    Whole { body: Bytes, tally: Tally },
     /// The beginning of a stream, up to its first token.
     Stream(Box<Beginning>),
 }
@@ -69,7 +72,7 @@ impl Source {
     /// Returns the next bytes, `None` at a clean end, or an error when the connection was cut.
     pub(super) fn poll_bytes(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Result<Bytes, ()>>> {
         match self {
-            Self::Network(body) => body.poll_bytes(cx).map(|piece| piece.map(|bytes| bytes.map_err(drop))),
+            Self::Network(body) => body.poll_next(cx).map(|piece| piece.map(|bytes| bytes.map_err(drop))),
             Self::Canned(bytes) => std::task::Poll::Ready(bytes.take().map(Ok)),
         }
     }
@@ -90,34 +93,36 @@ pub(super) struct Transcoder {
 
 /// What an event was.
 pub(super) enum Seen {
-    /// It went to `out`; the flag says that it carries a token.
+    /// It went to `out`.
     Passed { token: bool, end: bool },
-    /// The provider says that the stream failed.
-    Failed(vox_wire::UpstreamError),
+    /// The provider says that the stream failed; the tally knows how.
+    Failed,
     /// It is no event of this dialect.
     Malformed,
 }
 
 impl Transcoder {
-    pub(super) fn event(&mut self, event: &sse::Event, tally: &mut Tally, out: &mut BytesMut) -> Seen {
-        let mut error = None;
-        let writer = &mut self.writer;
-        let facts = self.reader.event(event, &mut |delta| {
-            tally.add(&delta);
-            if let vox_wire::Delta::Error(failure) = &delta {
-                error = Some(failure.clone());
-            } else if let Some(writer) = writer {
-                writer.delta(&delta, out);
-            }
-        });
+    pub(super) fn event(&mut self, event: &sse::Event, out: &mut BytesMut) -> Seen {
+        let facts = match &mut self.writer {
+            None => self.reader.event(event, &mut |_| {}),
+            Some(writer) => self.reader.event(event, &mut |delta| {
+                if !matches!(delta, Delta::Error(_)) {
+                    writer.delta(&delta, out);
+                }
+            }),
+        };
         let Ok(facts) = facts else { return Seen::Malformed };
-        if let Some(error) = error {
-            return Seen::Failed(error);
+        if facts.error {
+            return Seen::Failed;
         }
         if self.writer.is_none() && !(facts.usage_only && self.withhold_usage) {
             out.extend_from_slice(&event.raw);
         }
         Seen::Passed { token: facts.carries_token, end: facts.end }
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        self.reader.tally()
     }
 }
 
@@ -130,27 +135,27 @@ pub(super) struct Request<'a> {
     pub(super) forward: &'a HeaderMap,
     pub(super) query: Option<&'a str>,
     pub(super) traceparent: Option<String>,
-    pub(super) timeouts: &'a crate::settings::Timeouts,
-    pub(super) limits: &'a crate::settings::Limits,
+    pub(super) settings: &'a Settings,
     pub(super) deadline: Option<Instant>,
     /// Model name as the caller gets to see it in a translated answer.
     pub(super) shown_model: &'a str,
     pub(super) now: Timestamp,
-    pub(super) interaction: String,
+    /// Names the answer where vox itself writes it.
+    pub(super) answer_id: String,
 }
 
 impl Request<'_> {
     /// Makes the call.
     pub(super) async fn open(self) -> Result<Opened, Failed> {
         if self.route.is_offline {
-            let canned = offline::answer(self.chat, &self.interaction, self.now.millis() / 1000);
+            let canned = offline::answer(self.chat, &self.answer_id, self.now.millis() / 1000);
             return self.read(Source::Canned(Some(canned)), None, Instant::now()).await;
         }
         let started = Instant::now();
         let first_byte = match (self.chat.stream, self.route.provider.local) {
-            (false, _) => self.timeouts.response_ms,
-            (true, false) => self.timeouts.first_byte_ms,
-            (true, true) => self.timeouts.local_first_byte_ms,
+            (false, _) => self.settings.timeouts.response_ms,
+            (true, false) => self.settings.timeouts.first_byte_ms,
+            (true, true) => self.settings.timeouts.local_first_byte_ms,
         };
         let until = self.until(started, first_byte);
         let incoming = timeout_at(until, self.http.send(self.outgoing()?)).await.map_err(|_| self.too_late())?.map_err(|error| send_failure(&error))?;
@@ -205,71 +210,72 @@ impl Request<'_> {
     async fn refused(&self, incoming: vox_host::http::Incoming, request_id: Option<String>, until: Instant) -> Failed {
         let status = incoming.status.as_u16();
         let lookup = |name: &str| incoming.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let retry_after_ms = vox_route::retry_after(&lookup, self.now);
-        let mut source = Source::Network(incoming.body);
-        let body = timeout_at(until, collect(&mut source, 64 * 1024)).await.ok().and_then(Result::ok).unwrap_or_default();
-        let error = vox_wire::read_error(self.route.provider.dialect, &body);
-        let class = vox_route::classify(status, &error.kind, &error.code, &error.message, retry_after_ms);
-        Failed { class, message: self.route.scrub(&error.message), http_status: Some(status), may_charge: false, request_id }
+        let retry_after_ms = vox_route::attempt::retry_after(&lookup, self.now);
+        let may_retry = lookup("x-should-retry").as_deref() != Some("false");
+        let body = timeout_at(until, incoming.body.collect(MAX_ERROR_BYTES)).await.ok().and_then(Result::ok).unwrap_or_default();
+        let error = UpstreamError::read(&body);
+        let class = vox_route::attempt::classify(status, &words(&error), retry_after_ms);
+        let message = if error.message.is_empty() { format!("the provider answered {status}") } else { self.route.scrub(&error.message) };
+        Failed { class, message, http_status: Some(status), may_charge: false, request_id, may_retry }
     }
 
     async fn read(self, source: Source, request_id: Option<String>, started: Instant) -> Result<Opened, Failed> {
-        let mut tally = Tally::new(self.route.provider.dialect, self.route.provider.requires_done);
-        let answer = if self.chat.stream { self.begin(source, &mut tally, started).await } else { self.whole(source, &mut tally, started).await };
-        let answer = answer.map_err(|mut failed| {
-            failed.http_status = failed.http_status.or(Some(200));
-            failed.request_id = request_id.clone();
-            failed
-        })?;
-        Ok(Opened { request_id, tally, answer })
+        let answer = if self.chat.stream { self.begin(source, started).await } else { self.whole(source, started).await };
+        match answer {
+            Ok(answer) => Ok(Opened { request_id, answer }),
+            Err(failed) => Err(Failed { http_status: failed.http_status.or(Some(200)), request_id, ..failed }),
+        }
     }
 
-    async fn whole(&self, mut source: Source, tally: &mut Tally, started: Instant) -> Result<Answer, Failed> {
-        let until = self.until(started, self.timeouts.response_ms);
-        let limit = self.limits.response_bytes;
+    async fn whole(&self, mut source: Source, started: Instant) -> Result<Answer, Failed> {
+        let until = self.until(started, self.settings.timeouts.response_ms);
+        let limit = self.settings.limits.response_bytes;
         let body = timeout_at(until, collect(&mut source, limit)).await.map_err(|_| self.too_late())?.map_err(|unread| unread.failure(limit))?;
         let malformed = |what: &str| Failed { may_charge: true, ..Failed::new(Failure::Malformed, what) };
         let document = Document::parse(body.clone()).map_err(|_| malformed("the answer is not JSON"))?;
         let mut reader = Reader::new(self.route.provider.dialect, self.route.provider.usage_rules.clone());
-        let mut deltas = Vec::new();
-        let wants_translation = self.chat.dialect != self.route.provider.dialect;
-        let mut error = None;
-        reader
-            .whole(self.chat.endpoint, &document, &mut |delta| {
-                tally.add(&delta);
-                match delta {
-                    vox_wire::Delta::Error(failure) => error = Some(failure),
-                    delta if wants_translation => deltas.push(delta.into_owned()),
-                    _ => {}
-                }
-            })
-            .map_err(|_| malformed("the answer has no form of its dialect"))?;
-        if let Some(error) = error {
-            return Err(self.in_band(&error));
+        let mut answer = (self.chat.dialect != self.route.provider.dialect).then(vox_wire::Answer::default);
+        let facts = reader.whole(&document, &mut |delta| {
+            if let Some(answer) = &mut answer {
+                answer.add(&delta);
+            }
+        });
+        let facts = facts.map_err(|_| malformed("the answer has no form of its dialect"))?;
+        let tally = reader.into_tally();
+        if facts.error {
+            return Err(self.in_band(&tally));
         }
-        Ok(Answer::Whole(if wants_translation {
-            vox_wire::write_whole(self.chat.dialect, self.shown_model, &self.interaction, self.now.millis() / 1000, &deltas)
-        } else {
-            body
-        }))
+        let body = match answer {
+            None => body,
+            Some(answer) => answer.write(self.chat.dialect, &self.shown()).map_err(|_| malformed("a tool call's arguments are no JSON object"))?,
+        };
+        Ok(Answer::Whole { body, tally })
     }
 
-    fn in_band(&self, error: &vox_wire::UpstreamError) -> Failed {
-        let class = vox_route::classify_in_band(&error.kind, &error.code, &error.message);
-        Failed { may_charge: true, ..Failed::new(class, self.route.scrub(&error.message)) }
+    fn shown(&self) -> Shown {
+        let created_s = u64::try_from(self.now.millis() / 1000).unwrap_or(0);
+        Shown { id: self.answer_id.clone(), model: self.shown_model.to_owned(), created_s, include_usage: self.chat.include_usage }
+    }
+
+    /// Returns what writes the stream anew, if the caller speaks another dialect.
+    fn writer(&self) -> Option<Writer> {
+        (self.chat.dialect != self.route.provider.dialect).then(|| Writer::new(self.chat.dialect, self.shown()))
+    }
+
+    fn in_band(&self, tally: &Tally) -> Failed {
+        in_band(self.route, tally)
     }
 
     /// Holds events back until the first token, so that everything before it may still fail over.
-    async fn begin(&self, mut source: Source, tally: &mut Tally, started: Instant) -> Result<Answer, Failed> {
+    async fn begin(&self, mut source: Source, started: Instant) -> Result<Answer, Failed> {
         let provider = &self.route.provider;
-        let writer = (self.chat.dialect != provider.dialect)
-            .then(|| Writer::new(self.chat.dialect, self.shown_model, &self.interaction, self.now.millis() / 1000, self.chat.include_usage));
         let withhold_usage = provider.stream_usage == StreamUsage::OnRequest && !self.chat.include_usage;
-        let mut transcoder = Transcoder { reader: Reader::new(provider.dialect, provider.usage_rules.clone()), writer, withhold_usage };
+        let reader = Reader::new(provider.dialect, provider.usage_rules.clone());
+        let mut transcoder = Transcoder { reader, writer: self.writer(), withhold_usage };
         let mut decoder = sse::Decoder::new();
         let mut held = BytesMut::new();
-        let commit_by = self.until(Instant::now(), self.timeouts.commit_after_ms);
-        let first_byte_by = self.until(started, if provider.local { self.timeouts.local_first_byte_ms } else { self.timeouts.first_byte_ms });
+        let commit_by = self.until(Instant::now(), self.settings.timeouts.commit_after_ms);
+        let first_byte_by = self.until(started, if provider.local { self.settings.timeouts.local_first_byte_ms } else { self.settings.timeouts.first_byte_ms });
         let mut until = first_byte_by;
         loop {
             let bytes = match timeout_at(until, source.next()).await {
@@ -281,13 +287,13 @@ impl Request<'_> {
             until = commit_by;
             decoder.push(bytes);
             let (mut token, mut ended, mut failed) = (false, false, None);
-            while let Some(event) = decoder.next().map_err(|_| malformed_stream())? {
-                match transcoder.event(&event, tally, &mut held) {
+            while let Some(event) = decoder.next_event().map_err(|_| malformed_stream())? {
+                match transcoder.event(&event, &mut held) {
                     Seen::Passed { token: carries, end } => {
                         token |= carries;
                         ended |= end;
                     }
-                    Seen::Failed(error) => failed = Some(self.in_band(&error)),
+                    Seen::Failed => failed = Some(self.in_band(transcoder.tally())),
                     Seen::Malformed => failed = Some(malformed_stream()),
                 }
                 if failed.is_some() {
@@ -297,7 +303,7 @@ impl Request<'_> {
             if let Some(failed) = failed.take_if(|_| !token) {
                 return Err(failed);
             }
-            if token || ended || held.len() > self.limits.hold_bytes {
+            if token || ended || held.len() > self.settings.limits.hold_bytes {
                 return Ok(Answer::Stream(Box::new(Beginning { source, decoder, transcoder, held, ended, failed })));
             }
         }
@@ -313,7 +319,15 @@ fn malformed_stream() -> Failed {
 }
 
 fn send_failure(error: &SendError) -> Failed {
-    Failed { may_charge: error.is_after_sending(), ..Failed::new(Failure::Network, error.to_string()) }
+    Failed { may_charge: !error.nothing_sent(), ..Failed::new(Failure::Network, error.to_string()) }
+}
+
+/// Returns the failure that a provider reports inside its answer.
+pub(super) fn in_band(route: &Route, tally: &Tally) -> Failed {
+    let error = tally.error.clone().unwrap_or_default();
+    let class = vox_route::attempt::classify(in_band_status(error.hint()), &words(&error), None);
+    let message = if error.message.is_empty() { "the provider failed inside its answer".to_owned() } else { route.scrub(&error.message) };
+    Failed { may_charge: true, ..Failed::new(class, message) }
 }
 
 /// Why a body could not be read to its end.
@@ -347,4 +361,22 @@ async fn collect(source: &mut Source, limit: usize) -> Result<Bytes, Unread> {
         }
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+fn words(error: &UpstreamError) -> String {
+    format!("{} {} {}", error.kind, error.code, error.message)
+}
+
+/// Returns the HTTP status that a failure inside an answer would have had as an answer of its own.
+const fn in_band_status(hint: Option<FailureHint>) -> u16 {
+    match hint {
+        Some(FailureHint::ContextTooLong | FailureHint::Request) => 400,
+        Some(FailureHint::Auth) => 401,
+        Some(FailureHint::Payment) => 402,
+        Some(FailureHint::ModelGone) => 404,
+        Some(FailureHint::Rate) => 429,
+        Some(FailureHint::Server) | None => 500,
+    }
 }

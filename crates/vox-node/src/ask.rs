@@ -1,0 +1,115 @@
+//! From a request to the decision's input: model name, hints, key and structure become one `Ask`. The chat driver and
+//! `vox model explain` both come through here, so what is explained is what would happen.
+
+use crate::keys::Caller;
+use crate::snapshot::Snapshot;
+use vox_base::{Coded, Kind, NanoUsd};
+use vox_route::catalog::Capabilities;
+use vox_route::{Ask, Capability, Prefer, Privacy, Wanted, parse_name};
+use vox_route::name::check_task;
+use vox_wire::Needs;
+
+/// What a caller may say beside the request: `x-vox-*` headers, body metadata, or flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Task category.
+    pub task: Option<String>,
+    /// Complexity, 1 to 10; anything else is clamped.
+    pub complexity: Option<i64>,
+    /// Most the request may cost.
+    pub budget: Option<NanoUsd>,
+    /// `cost`, `speed`, `quality`, `local` or a family.
+    pub prefer: Option<String>,
+    /// `provider/model` that skips routing.
+    pub force: Option<String>,
+    /// The caller's session.
+    pub session: Option<String>,
+    /// The governed run the call belongs to.
+    pub run: Option<String>,
+    /// Whether another model may answer.
+    pub fallback: Option<bool>,
+    /// Whether a field that cannot be translated is dropped instead of refused.
+    pub drop_unknown: bool,
+    /// Shortens the configured limits.
+    pub timeout_ms: Option<u64>,
+    /// Longest predicted wait.
+    pub max_latency_ms: Option<u64>,
+}
+
+/// What is asked, without its text.
+pub struct Question<'a> {
+    /// The model name as sent.
+    pub model: &'a str,
+    /// The caller's dialect.
+    pub dialect: &'a str,
+    /// What the structure of the request needs.
+    pub needs: &'a Needs,
+    /// Input tokens, never below the truth.
+    pub input_tokens: u64,
+    /// Longest answer wanted.
+    pub max_output_tokens: Option<u64>,
+    /// Who asks.
+    pub caller: Option<&'a Caller>,
+    /// What was said beside the request.
+    pub hints: &'a Hints,
+    /// Nothing on the network may be called.
+    pub offline: bool,
+    /// Policy profile, where the user set one.
+    pub profile: Option<&'a str>,
+}
+
+/// Returns the decision's input.
+///
+/// # Errors
+/// The model, task or policy profile is unknown.
+pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded> {
+    let hints = question.hints;
+    let contract = &snapshot.contract;
+    let name = hints.force.as_deref().unwrap_or(question.model);
+    let wanted = parse_name(name, &|provider| snapshot.knows(provider), contract, &snapshot.catalog)?;
+    let mut ask = Ask::new(contract, wanted);
+    if let Some(task) = &hints.task {
+        check_task(task, contract)?;
+        ask.task = Some(task.clone());
+        ask.task_source = "hint".into();
+    } else if let Wanted::Auto { task: Some(_) } = ask.wanted {
+        ask.task_source = "name".into();
+    }
+    let complexity = contract.complexity(hints.complexity, 0);
+    ask.complexity = complexity.clamped;
+    ask.complexity_raw = complexity.raw;
+    ask.forced = hints.force.is_some();
+    ask.fallback = hints.fallback.unwrap_or(false);
+    ask.needs = capabilities(question.needs);
+    ask.input_tokens = question.input_tokens;
+    ask.max_output_tokens = question.max_output_tokens;
+    ask.ceiling = hints.budget;
+    ask.max_latency_ms = hints.max_latency_ms;
+    ask.prefer = hints.prefer.as_deref().map_or(Prefer::None, Prefer::from_name);
+    ask.privacy = Privacy::default();
+    ask.offline = question.offline;
+    ask.dialect = question.dialect.into();
+    ask.profile = question.profile.map(str::to_owned);
+    if let Some(caller) = question.caller {
+        ask.models_allowed.clone_from(&caller.models);
+        ask.allow_unpriced = caller.key.allow_unpriced || !caller.has_hard_budget;
+    }
+    if let Some(profile) = question.profile.filter(|profile| !contract.rules().policy.profiles.contains_key(*profile)) {
+        let known: Vec<&str> = contract.rules().policy.profiles.keys().map(|name| &**name).collect();
+        return Err(Coded::new(Kind::Usage, "route.profile_unknown", format!("no policy profile is called `{profile}`")).expected(known.join(", ")));
+    }
+    Ok(ask)
+}
+
+fn capabilities(needs: &Needs) -> Capabilities {
+    let wanted = [
+        (needs.tools, Capability::ToolUse),
+        (needs.json, Capability::Json),
+        (needs.reasoning, Capability::Reasoning),
+        (needs.web_search, Capability::WebSearch),
+        (needs.images, Capability::Vision),
+        (needs.audio, Capability::AudioInput),
+        (needs.files, Capability::FileInput),
+    ];
+    wanted.into_iter().filter(|(needed, _)| *needed).map(|(_, capability)| capability).collect()
+}

@@ -1,0 +1,399 @@
+//! `Node`: what a running vox holds, how it opens, and how it notices that files, keys or secrets have changed.
+
+use crate::keys::KeyTable;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::providers::Providers;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::snapshot::{Inputs, Snapshot};
+use crate::discovery;
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use vox_base::{Clock, Coded, Document, Entropy, Id, IncarnationId, Timestamp};
+use vox_host::fs;
+use vox_host::http::Http;
+use vox_route::Contract;
+use vox_store::Store;
+use vox_telemetry::SpanId;
+
+/// What a node is opened with.
+pub struct NodeOptions {
+    /// The store.
+    pub store: Store,
+    /// The vault and everything else a secret may come from.
+    pub secrets: Secrets,
+    /// Where the user's configuration is.
+    pub config_dir: PathBuf,
+    /// Where the model catalog is cached.
+    pub cache_dir: PathBuf,
+    /// Base URLs that the environment sets, by provider id.
+    pub base_urls: Vec<(String, String)>,
+    /// Policy profile that the environment sets.
+    pub profile: Option<String>,
+    /// Nothing on the network may be called.
+    pub offline: bool,
+    /// The client for providers.
+    pub http: Http,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A running vox.
+pub struct Node {
+    pub(crate) store: Store,
+    pub(crate) ledger: Ledger,
+    pub(crate) http: Http,
+    pub(crate) offline: bool,
+    pub(crate) profile: Option<String>,
+    secrets: Secrets,
+    config_dir: PathBuf,
+    cache_dir: PathBuf,
+    base_urls: Vec<(String, String)>,
+    clock: Arc<dyn Clock>,
+    random: Mutex<Random>,
+    snapshot: ArcSwap<Snapshot>,
+    keys: ArcSwap<KeyTable>,
+    seen: Mutex<Seen>,
+    stale: ArcSwap<Option<String>>,
+    metrics: Metrics,
+    ending: Arc<Notify>,
+    started_at: Timestamp,
+}
+
+/// What the present snapshot and key table were made from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Seen {
+    files: Vec<(PathBuf, Option<i128>)>,
+    keys_version: i64,
+    secrets_version: u64,
+}
+
+impl Node {
+    /// Opens a node: reads configuration, catalog and keys, takes back what an earlier process left open. Opens no
+    /// connection.
+    ///
+    /// # Errors
+    /// A configuration file does not hold together, or the store cannot be read or written.
+    pub async fn open(options: NodeOptions) -> Result<Arc<Self>, Coded> {
+        let now = options.clock.now();
+        let mut random = Random::seeded(&*options.entropy);
+        let incarnation: IncarnationId = Id::new(now, random.ten());
+        let store = options.store;
+        let recovered = store.hold_unsettled().await?;
+        if recovered.held > 0 {
+            tracing::warn!(held = recovered.held, "calls of a process that died are held: `vox usage --held`");
+        }
+        store.open_intents(incarnation)?;
+        let files = watched(&options.config_dir, &options.cache_dir);
+        let secrets_version = options.secrets.version().await?;
+        options.secrets.refresh().await?;
+        let snapshot = build(&options.secrets, &options.config_dir, &options.cache_dir, &options.base_urls, now)?;
+        let keys_version = store.keys_version().await?;
+        let keys = KeyTable::new(store.keys().await?);
+        let ledger = Ledger::new(store.clone());
+        ledger.load(&keys, now).await?;
+        let node = Self {
+            ledger,
+            store,
+            http: options.http,
+            offline: options.offline,
+            profile: options.profile,
+            secrets: options.secrets,
+            config_dir: options.config_dir,
+            cache_dir: options.cache_dir,
+            base_urls: options.base_urls,
+            clock: options.clock,
+            random: Mutex::new(random),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            keys: ArcSwap::from_pointee(keys),
+            seen: Mutex::new(Seen { files, keys_version, secrets_version }),
+            stale: ArcSwap::from_pointee(None),
+            metrics: Metrics::default(),
+            ending: Arc::new(Notify::new()),
+            started_at: now,
+        };
+        node.keep_snapshots().await?;
+        Ok(Arc::new(node))
+    }
+
+    /// Looks whether keys, secrets or configuration have changed, and takes the change in. An invalid change keeps what
+    /// is, and is told by [`Node::notes`].
+    pub async fn refresh(&self) {
+        let now = self.now();
+        let seen = self.seen.lock().clone();
+        let files = watched(&self.config_dir, &self.cache_dir);
+        let secrets_version = self.secrets.version().await.unwrap_or(seen.secrets_version);
+        if files != seen.files || secrets_version != seen.secrets_version {
+            self.rebuild(now).await;
+            let mut seen = self.seen.lock();
+            (seen.files, seen.secrets_version) = (files, secrets_version);
+        }
+        match self.store.keys_version().await {
+            Ok(version) if version != seen.keys_version => {
+                if self.reload_keys(now).await.is_ok() {
+                    self.seen.lock().keys_version = version;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "caller keys cannot be read"),
+        }
+    }
+
+    /// Reads the configuration anew.
+    ///
+    /// # Errors
+    /// It does not hold together; the old one stays.
+    pub async fn reload(&self) -> Result<(), Coded> {
+        let now = self.now();
+        self.secrets.refresh().await?;
+        let snapshot = build(&self.secrets, &self.config_dir, &self.cache_dir, &self.base_urls, now)?;
+        if snapshot.settings.listen != self.snapshot().settings.listen {
+            tracing::warn!("`listen` changed: restart the node for it");
+        }
+        self.snapshot.store(Arc::new(snapshot));
+        self.stale.store(Arc::new(None));
+        self.keep_snapshots().await
+    }
+
+    async fn rebuild(&self, now: Timestamp) {
+        let _ = now;
+        match self.reload().await {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(error) => {
+                tracing::warn!(code = error.code, "the old configuration stays: {error}");
+                self.stale.store(Arc::new(Some(error.to_string())));
+            }
+        }
+    }
+
+    async fn reload_keys(&self, now: Timestamp) -> Result<(), Coded> {
+        let keys = KeyTable::new(self.store.keys().await?);
+        self.ledger.load(&keys, now).await?;
+        self.keys.store(Arc::new(keys));
+        Ok(())
+    }
+
+    /// Stores what decisions will name: the contract, the catalog and the board, by digest.
+    async fn keep_snapshots(&self) -> Result<(), Coded> {
+        let snapshot = self.snapshot();
+        let kept = [
+            ("contract", snapshot.contract.digest(), snapshot.contract.to_snapshot()),
+            ("catalog", snapshot.catalog.digest(), snapshot.catalog.to_snapshot()),
+            ("board", snapshot.board.digest(), snapshot.board.to_snapshot()),
+        ];
+        let kept = kept.map(|(kind, digest, blob)| vox_store::Snapshot { digest, kind, blob });
+        Ok(self.store.keep_snapshots(kept.to_vec(), self.now()).await?)
+    }
+
+    /// Returns what calls read.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Returns how the gateway behaves.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.snapshot.load().settings.clone()
+    }
+
+    /// Returns the keys that are good right now.
+    #[must_use]
+    pub fn keys(&self) -> arc_swap::Guard<Arc<KeyTable>> {
+        self.keys.load()
+    }
+
+    /// Returns the present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns when this node began.
+    #[must_use]
+    pub const fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Returns the gateway's numbers.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Wakes every open stream when the node ends.
+    #[must_use]
+    pub const fn ending(&self) -> &Arc<Notify> {
+        &self.ending
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns the parts that cannot work.
+    #[must_use]
+    pub fn failing(&self) -> Vec<&'static str> {
+        if self.store.settles_refused() == 0 { Vec::new() } else { vec!["ledger"] }
+    }
+
+    /// Returns what a person should know though everything works.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.stale.load().iter().map(|error| format!("config_stale: {error}")).collect()
+    }
+
+    /// Writes what is still to be written and closes the store cleanly.
+    pub fn close(&self) {
+        self.store.close();
+    }
+
+    /// Sums up and deletes what is old enough.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn housekeeping(&self) -> Result<(), Coded> {
+        let now = self.now();
+        self.store.roll_up(now).await?;
+        self.store.prune(now).await?;
+        Ok(())
+    }
+
+    pub(crate) fn new_id<K>(&self, now: Timestamp) -> Id<K> {
+        Id::new(now, self.random.lock().ten())
+    }
+
+    pub(crate) fn new_span(&self) -> SpanId {
+        SpanId(self.random.lock().eight())
+    }
+
+    pub(crate) fn random(&self) -> u64 {
+        u64::from_ne_bytes(self.random.lock().eight())
+    }
+}
+
+const MAX_CONFIG_BYTES: usize = 4 * 1024 * 1024;
+
+/// Returns the files a snapshot is made from, with the times they were changed.
+fn watched(config_dir: &std::path::Path, cache_dir: &std::path::Path) -> Vec<(PathBuf, Option<i128>)> {
+    let mut files = vec![config_dir.join("gateway.yaml"), config_dir.join("routing.yaml"), cache_dir.join(discovery::CACHE_FILE)];
+    files.extend(overlay_files(config_dir));
+    files.into_iter().map(|file| (file.clone(), fs::modified_ns(&file))).collect()
+}
+
+fn overlay_files(config_dir: &std::path::Path) -> Vec<PathBuf> {
+    fs::with_extension(&config_dir.join("providers.d"), "yaml")
+}
+
+fn document(path: &std::path::Path) -> Result<Option<Document>, Coded> {
+    let Some(text) = fs::read_text(path, MAX_CONFIG_BYTES)? else { return Ok(None) };
+    Document::parse(&path.display().to_string(), &text).map(Some).map_err(|error| crate::settings::invalid(&error))
+}
+
+/// Reads configuration and catalog into a snapshot.
+fn build(secrets: &Secrets, config_dir: &std::path::Path, cache_dir: &std::path::Path, base_urls: &[(String, String)], now: Timestamp) -> Result<Snapshot, Coded> {
+    let config = Config::read(config_dir, base_urls, secrets.registry())?;
+    let (catalog, warnings) = discovery::load(cache_dir, &config.contract, &config.providers, now);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Snapshot::build(Inputs { settings: config.settings, providers: config.providers, contract: config.contract, catalog, resolve: &|id| value(secrets, id) })
+}
+
+/// Returns a secret's value; what a person should know about it is logged, without the value.
+fn value(secrets: &Secrets, id: &str) -> Option<vox_base::Secret<String>> {
+    match secrets.resolve(id) {
+        Ok(resolution) => {
+            for news in secrets.news(&resolution) {
+                tracing::warn!("{news}");
+            }
+            resolution.value.ok()
+        }
+        Err(error) => {
+            tracing::warn!(code = error.code, secret = id, "{error}");
+            None
+        }
+    }
+}
+
+/// The user's configuration laid over the shipped one.
+pub struct Config {
+    /// How the gateway behaves.
+    pub settings: Settings,
+    /// Where models can be called.
+    pub providers: Providers,
+    /// How to choose.
+    pub contract: Contract,
+}
+
+impl Config {
+    /// Reads the configuration directory; a missing file is the shipped default.
+    ///
+    /// # Errors
+    /// A file does not hold together; the error names file, line and key.
+    pub fn read(config_dir: &std::path::Path, base_urls: &[(String, String)], registry: &vox_vault::Registry) -> Result<Self, Coded> {
+        let settings = Settings::overlaid(document(&config_dir.join("gateway.yaml"))?).map_err(|error| crate::settings::invalid(&error))?;
+        let mut overlays = Vec::new();
+        for file in overlay_files(config_dir) {
+            overlays.extend(document(&file)?);
+        }
+        overlays.extend(base_urls.iter().map(|(id, url)| crate::providers::base_url_overlay(id, url)));
+        let providers = Providers::load(overlays, registry).map_err(|error| crate::settings::invalid(&error))?;
+        let shipped = Document::parse("model-routing.v1.yaml", Contract::YAML).map_err(|error| crate::settings::invalid(&error))?;
+        let merged = match document(&config_dir.join("routing.yaml"))? {
+            Some(over) => shipped.overlaid(over),
+            None => shipped,
+        };
+        let contract = Contract::from_document(&merged).map_err(|error| Coded::from(error))?;
+        Ok(Self { settings, providers, contract })
+    }
+}
+
+/// Ids and spans need to be unique, not secret: one generator seeded once, without a system call per id
+/// (xoshiro256++, Blackman and Vigna 2019).
+struct Random([u64; 4]);
+
+impl Random {
+    fn seeded(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 32];
+        entropy.fill(&mut bytes);
+        let mut state = [1; 4];
+        for (word, chunk) in state.iter_mut().zip(bytes.chunks_exact(8)) {
+            *word = u64::from_ne_bytes(chunk.try_into().expect("chunks of eight"));
+        }
+        Self(state)
+    }
+
+    fn next(&mut self) -> u64 {
+        let [a, b, c, d] = &mut self.0;
+        let result = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
+        let shifted = *b << 17;
+        *c ^= *a;
+        *d ^= *b;
+        *b ^= *c;
+        *a ^= *d;
+        *c ^= shifted;
+        *d = d.rotate_left(45);
+        result
+    }
+
+    fn eight(&mut self) -> [u8; 8] {
+        self.next().to_ne_bytes()
+    }
+
+    fn ten(&mut self) -> [u8; 10] {
+        let (first, second) = (self.next().to_ne_bytes(), self.next().to_ne_bytes());
+        let mut bytes = [0; 10];
+        bytes[..8].copy_from_slice(&first);
+        bytes[8..].copy_from_slice(&second[..2]);
+        bytes
+    }
+}
