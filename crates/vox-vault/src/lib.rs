@@ -16,6 +16,8 @@ mod registry;
 mod resolve;
 mod rows;
 mod seal;
+#[cfg(test)]
+mod testing;
 mod vault;
 
 pub use audit::{AuditEntry, AuditRow, BrokenChain, verify_audit};

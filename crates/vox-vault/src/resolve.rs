@@ -241,10 +241,10 @@ impl Warning {
     }
 }
 
-/// How one secret resolves: the value if there is one, and everything that led to it.
+/// How one secret resolves, and everything that led to it.
 pub struct Resolution {
-    /// The value that is used.
-    pub value: Option<Secret<String>>,
+    /// The value that is used, or why there is none.
+    pub value: Result<Secret<String>, ResolveError>,
     /// Where it came from.
     pub source: Option<Source>,
     /// Its version in the vault.
@@ -255,27 +255,6 @@ pub struct Resolution {
     pub candidates: Vec<Candidate>,
     /// What to tell the user.
     pub warnings: Vec<Warning>,
-    error: Option<ResolveError>,
-}
-
-impl Resolution {
-    /// Returns why there is no value, or `None` if there is one.
-    #[must_use]
-    pub const fn error(&self) -> Option<&ResolveError> {
-        self.error.as_ref()
-    }
-
-    /// Takes the value.
-    ///
-    /// # Errors
-    /// Says why there is none.
-    pub fn into_value(self) -> Result<Secret<String>, ResolveError> {
-        match (self.value, self.error) {
-            (Some(value), None) => Ok(value),
-            (_, Some(error)) => Err(error),
-            (None, None) => Err(ResolveError::Missing { secret_id: String::new(), env: None, remediation: None }),
-        }
-    }
 }
 
 /// Resolves one secret.

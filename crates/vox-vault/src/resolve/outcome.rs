@@ -28,35 +28,37 @@ enum Verdict {
 }
 
 pub(super) fn device_local(spec: &SecretSpec) -> Resolution {
-    let error = Some(ResolveError::DeviceLocal(spec.id.clone()));
-    let status = Status::SourceRefused;
-    Resolution { value: None, source: None, version: None, status, candidates: vec![], warnings: vec![], error }
+    let value = Err(ResolveError::DeviceLocal(spec.id.clone()));
+    Resolution { value, source: None, version: None, status: Status::SourceRefused, candidates: vec![], warnings: vec![] }
 }
 
-pub(super) fn judge(asked: &Asked<'_>, held: Vec<Held>) -> Resolution {
-    let verdict = expiry(asked, &held, first_usable(asked, &held));
-    let winner = match &verdict {
-        Verdict::Winner(at) => Some(*at),
-        Verdict::Stopped(..) => None,
-    };
-    let candidates = candidates(asked, &held, winner);
-    let warnings = warnings(asked, &held, winner);
-    let (status, error) = match verdict {
-        Verdict::Winner(_) => (status_of(&warnings), None),
-        Verdict::Stopped(status, error) => (status, Some(error)),
-    };
-    let used = winner.and_then(|at| held.into_iter().nth(at));
-    let source = used.as_ref().map(|used| used.source.clone());
-    let (value, version) = used.map_or((None, None), |used| take(used.content));
-    Resolution { value, source, version, status, candidates, warnings, error }
-}
-
-fn take(content: Content) -> (Option<Secret<String>>, Option<u64>) {
-    match content {
-        Content::Value(value) => (Some(value), None),
-        Content::Stored(current) => (Some(current.value), Some(current.version)),
-        Content::Absent | Content::Empty | Content::Locked | Content::Corrupt => (None, None),
+pub(super) fn judge(asked: &Asked<'_>, mut held: Vec<Held>) -> Resolution {
+    match expiry(asked, &held, first_usable(asked, &held)) {
+        Verdict::Stopped(status, error) => {
+            let (candidates, warnings) = (candidates(asked, &held, None), warnings(asked, &held, None));
+            Resolution { value: Err(error), source: None, version: None, status, candidates, warnings }
+        }
+        Verdict::Winner(at) => {
+            let (candidates, warnings) = (candidates(asked, &held, Some(at)), warnings(asked, &held, Some(at)));
+            let Held { source, content, .. } = held.swap_remove(at);
+            let (value, version) = take(asked, content);
+            let status = status_of(&warnings);
+            Resolution { value, source: Some(source), version, status, candidates, warnings }
+        }
     }
+}
+
+fn take(asked: &Asked<'_>, content: Content) -> (Result<Secret<String>, ResolveError>, Option<u64>) {
+    match content {
+        Content::Value(value) => (Ok(value), None),
+        Content::Stored(current) => (Ok(current.value), Some(current.version)),
+        Content::Absent | Content::Empty | Content::Locked | Content::Corrupt => (Err(missing(asked)), None),
+    }
+}
+
+fn missing(asked: &Asked<'_>) -> ResolveError {
+    let SecretSpec { id, remediation, .. } = asked.spec;
+    ResolveError::Missing { secret_id: id.clone(), env: asked.spec.env_name(), remediation: remediation.clone() }
 }
 
 /// Goes down the chain to the first value. An empty value is passed over only in `dev`; a locked or damaged vault is
@@ -79,12 +81,11 @@ fn first_usable(asked: &Asked<'_>, held: &[Held]) -> Verdict {
 
 fn nothing_usable(asked: &Asked<'_>, held: &[Held]) -> Verdict {
     let secret_id = asked.spec.id.clone();
-    let canonical = asked.spec.env_name();
     let refused = held.iter().find(|candidate| candidate.refused.is_some() && candidate.content.value().is_some());
     if let Some(candidate) = refused {
         let error = match (candidate.refused, &candidate.source) {
             (Some(Refused::Deprecated), Source::Env(name)) => {
-                ResolveError::DeprecatedRefused { secret_id, name: name.clone(), canonical: canonical.unwrap_or_default() }
+                ResolveError::DeprecatedRefused { secret_id, name: name.clone(), canonical: asked.spec.env_name().unwrap_or_default() }
             }
             (_, from) => ResolveError::SourceRefused { secret_id, from: from.clone(), accepted: accepted(asked.profile) },
         };
@@ -96,7 +97,7 @@ fn nothing_usable(asked: &Asked<'_>, held: &[Held]) -> Verdict {
         (false, true) => Status::MissingRequired,
         (false, false) => Status::MissingOptional,
     };
-    Verdict::Stopped(status, ResolveError::Missing { secret_id, env: canonical, remediation: asked.spec.remediation.clone() })
+    Verdict::Stopped(status, missing(asked))
 }
 
 const fn accepted(profile: Profile) -> &'static str {

@@ -40,7 +40,7 @@ impl Entry {
 }
 
 /// A row of the log after checking; the body is missing where it has been pruned.
-struct Checked {
+pub(super) struct Checked {
     record: Record,
     hash: Digest,
     body: Option<Body>,
@@ -97,7 +97,7 @@ fn local_keys(root: &RootKey, meta: &Meta, keys: &[StoredKey]) -> Result<(SealKe
 
 /// A row is not the record it claims to be.
 #[derive(Debug, thiserror::Error)]
-enum RowFault {
+pub(super) enum RowFault {
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error("the columns differ from what was signed")]
@@ -109,7 +109,7 @@ enum RowFault {
 }
 
 /// Checks one row by itself, the cheap checks first.
-fn check_row(row: &StoredRecord, meta: &Meta, public: &[u8; 32], keys: &HashMap<SealKeyId, Key>) -> Result<Checked, RowFault> {
+pub(super) fn check_row(row: &StoredRecord, meta: &Meta, public: &[u8; 32], keys: &HashMap<SealKeyId, Key>) -> Result<Checked, RowFault> {
     let record = Record::parse(&row.bytes)?;
     let hash = record.hash();
     if !columns_agree(row, &record, &hash) || record.header().vault_id != meta.vault_id {
