@@ -63,7 +63,10 @@ impl UpstreamError {
         if self.code == "context_length_exceeded" || says(CONTEXT_WORDS) {
             return Some(FailureHint::ContextTooLong);
         }
-        by_name(&self.code).or_else(|| by_name(&self.kind)).or_else(|| says(PAYMENT_WORDS).then_some(FailureHint::Payment))
+        if says(PAYMENT_WORDS) {
+            return Some(FailureHint::Payment);
+        }
+        by_name(&self.code).or_else(|| by_name(&self.kind))
     }
 }
 
@@ -76,7 +79,7 @@ const CONTEXT_WORDS: &[&str] = &[
     "too many input tokens",
     "input length and `max_tokens` exceed",
 ];
-const PAYMENT_WORDS: &[&str] = &["credit balance", "insufficient credit", "insufficient balance", "quota exceeded"];
+const PAYMENT_WORDS: &[&str] = &["credit balance", "insufficient credit", "insufficient balance"];
 
 fn by_name(name: &str) -> Option<FailureHint> {
     Some(match name {

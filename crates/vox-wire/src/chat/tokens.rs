@@ -2,8 +2,8 @@
 //!
 //! The rule, over the JSON text of the body (its quotes, braces and keys stand for what providers add per message):
 //! * outside ASCII one token per byte, the most a byte-level vocabulary makes of Chinese, Cyrillic or emoji;
-//! * a run of lower-case letters, with the capital in front of it, one per 3 begun letters, beyond 16 letters (no word)
-//!   one per 2; a run of capitals one per 2 begun;
+//! * a run of lower-case letters one per 3 begun, beyond 16 letters (no word) one per 2; a run of capitals one per 2 begun,
+//!   where the single capital that begins a word is part of it;
 //! * every digit and every other printable character 1; a run of spaces 1 unless it is a single space before a word;
 //! * encoded images, files and sound are left out of the text and counted by kind.
 
@@ -22,9 +22,9 @@ const PER_REQUEST: u64 = 16;
 const ENCODED_BYTES: usize = 256;
 
 impl Chat {
-    /// Returns a number of input tokens that the provider's count does not exceed.
+    /// Returns a number of input tokens meant to lie above the provider's count for language and code.
     ///
-    /// The rule is at the head of this file; random letters can exceed it, language and code do not.
+    /// The rule is at the head of this file. It is a rule, not a tokenizer: random lower-case letters can exceed it.
     #[must_use]
     pub fn input_tokens_upper(&self) -> u64 {
         let mut counter = Counter::default();
@@ -71,13 +71,13 @@ impl Counter {
     }
 
     fn text(&mut self, text: &[u8]) {
-        let mut rest = text;
+        let (mut rest, mut before) = (text, Class::Space);
         while let Some(&first) = rest.first() {
             let class = class_of(first);
             let length = rest.iter().position(|&byte| class_of(byte) != class).unwrap_or(rest.len());
-            let behind = rest.get(length).copied();
-            self.n_tokens += run_tokens(class, length, behind);
-            rest = &rest[length..];
+            let behind = rest.get(length).map_or(Class::Other, |&byte| class_of(byte));
+            self.n_tokens += run_tokens(before, class, length, behind);
+            (rest, before) = (&rest[length..], class);
         }
     }
 }
@@ -101,6 +101,7 @@ fn longest_string(value: Value<'_>, levels: usize) -> Option<Value<'_>> {
 enum Class {
     Lower,
     Upper,
+    Digit,
     Space,
     Wide,
     Other,
@@ -110,21 +111,23 @@ const fn class_of(byte: u8) -> Class {
     match byte {
         b'a'..=b'z' => Class::Lower,
         b'A'..=b'Z' => Class::Upper,
+        b'0'..=b'9' => Class::Digit,
         b' ' | b'\n' | b'\r' | b'\t' => Class::Space,
         0x80.. => Class::Wide,
         _ => Class::Other,
     }
 }
 
-fn run_tokens(class: Class, length: usize, behind: Option<u8>) -> u64 {
-    let before_word = behind.is_some_and(|byte| matches!(class_of(byte), Class::Lower | Class::Upper | Class::Wide));
+fn run_tokens(before: Class, class: Class, length: usize, behind: Class) -> u64 {
+    let before_word = matches!(behind, Class::Lower | Class::Upper | Class::Wide);
+    let begins_word = matches!(before, Class::Space | Class::Other) && behind == Class::Lower;
     let n_tokens = match class {
         Class::Lower if length > 16 => length.div_ceil(2),
         Class::Lower => length.div_ceil(3),
-        Class::Upper if length == 1 && behind.is_some_and(|byte| class_of(byte) == Class::Lower) => 0,
+        Class::Upper if length == 1 && begins_word => 0,
         Class::Upper => length.div_ceil(2),
         Class::Space => usize::from(length > 1 || !before_word),
-        Class::Wide | Class::Other => length,
+        Class::Digit | Class::Wide | Class::Other => length,
     };
     n_tokens as u64
 }

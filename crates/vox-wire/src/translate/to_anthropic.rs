@@ -117,7 +117,7 @@ fn stop(out: &mut Out, value: Value<'_>) {
 fn response_format(ledger: &mut Ledger<'_>, out: &mut Out, value: Value<'_>, at: At<'_>) -> Result<(), Untranslatable> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
     let is_text = kind == "text";
-    if ledger.judge(Group::ResponseFormat, &kind, At::Key(&at, "type"), is_text)? && !is_text {
+    if ledger.judge(Group::ResponseFormat, &kind, At::Key(&at, "type"), false)? && !is_text {
         out.key("response_format").raw(value.raw());
     }
     Ok(())

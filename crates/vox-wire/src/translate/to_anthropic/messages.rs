@@ -49,12 +49,11 @@ pub(super) fn put(ledger: &mut Ledger<'_>, out: &mut Out, messages: Value<'_>, t
             match first.role.as_ref() {
                 "tool" => put_results(ledger, out, group, target)?,
                 "assistant" => put_assistant(ledger, out, first, target)?,
-                role => {
-                    if role != "user" {
-                        ledger.converted(Group::Role, role);
-                    }
+                role @ ("system" | "developer") => {
+                    ledger.converted(Group::Role, role);
                     put_message(out, "user", first, |out| put_content_field(ledger, out, first, target))?;
                 }
+                role => put_message(out, role, first, |out| put_content_field(ledger, out, first, target))?,
             }
             rest = behind;
         }

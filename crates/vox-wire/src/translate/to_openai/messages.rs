@@ -92,7 +92,7 @@ fn put_message(ledger: &mut Ledger<'_>, out: &mut Out, message: Value<'_>, targe
             let at = At::Key(&at, "content");
             let sorted = sort(ledger, blocks, at)?;
             if role == "assistant" {
-                put_assistant(out, &sorted);
+                put_assistant(out, &sorted, target, at)?;
             } else {
                 put_results(out, &sorted.results);
                 put_user(out, &role, &sorted, target, at)?;
@@ -227,22 +227,25 @@ fn put_part(out: &mut Out, (block, index): (Value<'_>, usize), target: &Target, 
     Ok(())
 }
 
-fn put_assistant(out: &mut Out, sorted: &Sorted<'_>) {
-    if sorted.texts.is_empty() && sorted.calls.is_empty() {
-        return;
+fn put_assistant(out: &mut Out, sorted: &Sorted<'_>, target: &Target, at: At<'_>) -> Result<(), Untranslatable> {
+    if sorted.parts.is_empty() && sorted.calls.is_empty() {
+        return Ok(());
     }
-    out.object(|out| {
+    out.try_object(|out| {
         out.key("role").str("assistant");
         out.key("content");
-        if sorted.texts.is_empty() {
+        if sorted.parts.is_empty() {
             out.raw("null");
-        } else {
+        } else if sorted.parts.len() == sorted.texts.len() {
             put_joined(out, "", &sorted.texts, "");
+        } else {
+            out.try_array(|out| sorted.parts.iter().try_for_each(|part| put_part(out, *part, target, at)))?;
         }
         if !sorted.calls.is_empty() {
             out.key("tool_calls").array(|out| sorted.calls.iter().for_each(|call| put_call(out, *call)));
         }
-    });
+        Ok(())
+    })
 }
 
 fn put_call(out: &mut Out, call: Value<'_>) {
