@@ -100,7 +100,7 @@ fn every_finding_of_every_file_is_reported() {
 fn the_order_of_the_files_does_not_matter() {
     let other = SOUND
         .replace("domain: calls", "domain: other")
-        .replace("  call", "  other_call")
+        .replace("\n  call", "\n  other_call")
         .replace("table: call", "table: other_call")
         .replace("references: call", "references: other_call");
     let (a, b) = ((PATH, SOUND), ("contracts/db/other.v1.yaml", other.as_str()));

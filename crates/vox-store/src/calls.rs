@@ -5,7 +5,7 @@ use crate::rows::gateway::{Attempt, BudgetEntry, Interaction};
 use crate::rows::routing::DecisionRow;
 use crate::sqlite::Tx;
 use crate::{Store, StoreError, budget, usage};
-use vox_base::{InteractionId, Timestamp, TraceId};
+use vox_base::{CostSource, InteractionId, Timestamp, TraceId};
 
 /// Everything one ended call writes: all of it or nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,62 @@ pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -
         usage::roll_up_late(tx, interaction)?;
     }
     Ok(())
+}
+
+impl Interaction {
+    /// Returns a call of which only this much is known; everything else is NULL, its outcome `lost` and its cost unknown.
+    #[must_use]
+    pub fn unknown(interaction_id: InteractionId, created_at: Timestamp) -> Self {
+        Self {
+            interaction_id,
+            trace_id: interaction_id.cast(),
+            span_id: "".into(),
+            parent_span_id: None,
+            trace_origin: "local".into(),
+            session_id: None,
+            run_id: None,
+            task_id: None,
+            key_id: None,
+            dialect_in: None,
+            endpoint: None,
+            requested_model: None,
+            decision_id: None,
+            provider: None,
+            provider_canonical: None,
+            model: None,
+            model_reported: None,
+            task_category: None,
+            strength_tag: None,
+            complexity: None,
+            outcome: "lost".into(),
+            stop_reason: None,
+            stop_reason_raw: None,
+            streamed: false,
+            translated: false,
+            attempts: 0,
+            input_tokens: None,
+            cache_read_tokens: None,
+            cache_write_5m_tokens: None,
+            cache_write_1h_tokens: None,
+            output_tokens: None,
+            reasoning_tokens: None,
+            server_tool_units_json: None,
+            context_utilization_bp: None,
+            cost_nano_usd: None,
+            computed_nano_usd: None,
+            cost_source: CostSource::Unknown.as_str().into(),
+            price_snapshot_id: None,
+            cache_savings_nano_usd: None,
+            ttft_ms: None,
+            latency_ms: None,
+            gateway_overhead_us: None,
+            request_bytes: None,
+            response_bytes: None,
+            flags_json: None,
+            created_at,
+            ended_at: created_at,
+        }
+    }
 }
 
 impl Store {

@@ -297,5 +297,11 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Intent {
     }
 }
 
+/// Returns the record of an intent, for tests that play a killed process.
+#[cfg(test)]
+pub(crate) fn encoded(intent: &Intent) -> [u8; RECORD_BYTES] {
+    encode(INTENDED, intent)
+}
+
 #[cfg(test)]
 mod tests;

@@ -40,3 +40,9 @@ pub use store::{Access, OpenOptions, Store};
 pub use usage::{By, Totals, UsageLine, UsageQuery, UsageReport};
 pub use vault::{SealedRecord, VaultChange, VaultContents, VaultTip};
 pub use vox_contract::{Drift, File};
+
+#[cfg(test)]
+extern crate self as vox_store;
+#[cfg(test)]
+#[path = "../tests/sample.rs"]
+mod sample;

@@ -336,3 +336,6 @@ fn name_store(connection: &rusqlite::Connection, options: &OpenOptions) -> Resul
     tx.execute(sql, &[crate::row::Value::Text(&id), crate::row::Value::Text(&at)])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

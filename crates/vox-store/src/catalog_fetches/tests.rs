@@ -1,1 +1,28 @@
+use crate::rows::routing::CatalogFetch;
+use crate::sample::{self, NOON};
+use vox_base::Id;
 
+fn fetch(n: u8, source: &'static str) -> CatalogFetch {
+    CatalogFetch {
+        fetch_id: Id::new(NOON, [n; 10]),
+        source: source.into(),
+        at: NOON.plus_millis(i64::from(n)),
+        outcome: "ok".into(),
+        requests: 1,
+        added: 2,
+        removed: 0,
+        changed: 1,
+        duration_ms: 300,
+        error_code: None,
+    }
+}
+
+#[tokio::test]
+async fn the_latest_attempt_of_each_source_is_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let store = sample::open(home.path());
+    for (n, source) in [(1, "openrouter"), (3, "local"), (2, "openrouter")] {
+        store.record_fetch(fetch(n, source)).await.unwrap();
+    }
+    assert_eq!(store.latest_fetches().await.unwrap(), [fetch(3, "local"), fetch(2, "openrouter")]);
+}

@@ -1,1 +1,45 @@
+use crate::Snapshot;
+use crate::sample::{self, DAY_MS, NOON, decision, interaction_id};
+use vox_base::{Digest, Id};
 
+fn snapshots() -> Vec<Snapshot> {
+    ["contract", "catalog", "board"]
+        .map(|kind| Snapshot { digest: Digest::of(kind.as_bytes()), kind, blob: kind.as_bytes().to_vec() })
+        .to_vec()
+}
+
+#[tokio::test]
+async fn a_decision_comes_back_with_the_inputs_it_was_made_from() {
+    let home = tempfile::tempdir().unwrap();
+    let store = sample::open(home.path());
+    store.keep_snapshots(snapshots(), NOON).await.unwrap();
+    let row = decision(Id::new(NOON, [5; 10]), interaction_id(1, NOON), NOON);
+    store.record_decision(row.clone()).await.unwrap();
+    let record = store.decision(Some(row.decision_id)).await.unwrap().unwrap();
+    assert_eq!(record.decision, row);
+    assert_eq!(record.contract.as_deref(), Some(&b"contract"[..]));
+    assert_eq!(record.catalog.as_deref(), Some(&b"catalog"[..]));
+    assert_eq!(record.board.as_deref(), Some(&b"board"[..]));
+    assert_eq!(store.decision(None).await.unwrap().unwrap().decision, row);
+    assert_eq!(store.decision(Some(Id::from_bytes([1; 16]))).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions() {
+    let home = tempfile::tempdir().unwrap();
+    let store = sample::open(home.path());
+    let [contract, catalog, _] = snapshots().try_into().unwrap();
+    store.keep_snapshots(vec![contract.clone(), catalog], NOON).await.unwrap();
+    store.keep_snapshots(vec![contract.clone()], NOON.plus_millis(50 * DAY_MS)).await.unwrap();
+    store.prune(NOON.plus_millis(93 * DAY_MS)).await.unwrap();
+    let kept = store.read(|tx| tx.rows::<crate::rows::routing::SnapshotRow>("", &[])).await.unwrap();
+    assert_eq!(kept.iter().map(|row| (row.digest, row.first_at)).collect::<Vec<_>>(), [(contract.digest, NOON)]);
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_those_of_their_digest_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let store = sample::open(home.path());
+    let forged = Snapshot { digest: Digest::of(b"a"), kind: "board", blob: b"b".to_vec() };
+    assert_eq!(store.keep_snapshots(vec![forged], NOON).await.unwrap_err().code(), "store.value");
+}
