@@ -198,24 +198,6 @@ impl RootKey {
         Ok(Self { key_id: unlocker.key_id, bytes: Secret::new(bytes) })
     }
 
-    /// Tries every key on every unlocker of its kind and returns the root with the id of the unlocker that opened.
-    ///
-    /// # Errors
-    /// [`UnlockError::NoUnlocker`] if no key is of a kind that an unlocker wants, else the first refusal.
-    pub fn unlock_any(vault_id: Id<kind::Vault>, unlockers: &[Unlocker], keys: &[UnlockKey]) -> Result<(Self, String), UnlockError> {
-        let mut refusal = UnlockError::NoUnlocker;
-        for key in keys {
-            for unlocker in unlockers.iter().filter(|unlocker| unlocker.kind == key.kind()) {
-                match Self::unlock(vault_id, unlocker, key) {
-                    Ok(root) => return Ok((root, unlocker.id.clone())),
-                    Err(error) if refusal == UnlockError::NoUnlocker => refusal = error,
-                    Err(_) => {}
-                }
-            }
-        }
-        Err(refusal)
-    }
-
     /// Derives the key of one purpose.
     pub(crate) fn purpose(&self, purpose: Purpose) -> Key {
         let mut key = [0; 32];

@@ -1,13 +1,8 @@
-//! record-v1: one entry of a device's append-only log.
+//! record-v1: one entry of a device's append-only log, a CBOR array of header, signature and body.
 //!
-//! A CBOR array of header, signature and body. The header is clear; the signature is over the header, which holds the
-//! body's hash; a record's own hash covers header and signature only, so that a replaced body can be cut off and the
-//! log still verifies. The body is seal-v1, bound to every header field but its own hash; the name of the secret is
-//! inside it, behind the padded value.
-//!
-//! Header: 1 version, 2 suite, 3 vault, 4 key id, 5 device, 6 incarnation, 7 seq, 8 prev, 9 hlc, 10 kind,
-//! 11 hold until (may be absent), 12 body length, 13 body hash.
-//! Body: 1 key, 2 operation (0 put, 1 delete), 3 parents, 4 generation, 5 version, 6 expires (may be absent).
+//! The header is clear and signed, and holds the body's hash; a record's own hash covers header and signature only, so
+//! that a replaced body can be cut off and the log still verifies. The body is seal-v1, bound to every header field but
+//! its own hash; the name of the secret is inside it, behind the padded value.
 
 use crate::cbor::{InvalidCbor, Value};
 use crate::identity::{DeviceKey, Verifier};
@@ -45,6 +40,9 @@ impl RecordKind {
 }
 
 /// The clear part of a record, except what follows from its body.
+///
+/// Keys: 1 format, 2 suite, 3 vault, 4 key id, 5 device, 6 incarnation, 7 seq, 8 prev, 9 hlc, 10 kind, 11 hold until
+/// (may be absent), 12 body length, 13 body hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The vault.
@@ -77,6 +75,8 @@ pub enum Operation {
 }
 
 /// The sealed part of a record, except the value.
+///
+/// Keys: 1 secret, 2 operation (0 put, 1 delete), 3 parents, 4 generation, 5 version, 6 expires (may be absent).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     /// The secret.

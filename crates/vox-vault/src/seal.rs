@@ -1,8 +1,7 @@
 //! seal-v1: one value encrypted under a 32-byte key that the ciphertext is committed to, padded to hide its length.
 //!
-//! `0x01 ‖ suite ‖ salt(32) ‖ nonce(24) ‖ commit(32) ‖ ciphertext ‖ tag(16)`. Suite 1 derives subkey and commitment with
-//! HKDF-SHA256 (RFC 5869) and encrypts with XChaCha20-Poly1305. Poly1305 alone does not commit: one ciphertext can be
-//! made to open under two keys, so the commitment is compared before anything is decrypted.
+//! `0x01 ‖ suite ‖ salt(32) ‖ nonce(24) ‖ commit(32) ‖ ciphertext ‖ tag(16)`, HKDF-SHA256 (RFC 5869) and XChaCha20-Poly1305.
+//! Poly1305 alone does not commit: a ciphertext can be made that opens under two keys, so the commitment goes first.
 //! Inside: `u32 BE length ‖ value ‖ zeros` up to a bucket that depends on the length alone, then an unpadded trailer
 //! (empty, except that a record keeps its sealed fields there).
 

@@ -89,6 +89,8 @@ pub struct NewVault {
     pub unlocker: Unlocker,
     /// Its keys.
     pub keys: Vec<StoredKey>,
+    /// Its root key, to open it again or to add unlockers.
+    pub root: RootKey,
     /// The vault, empty.
     pub vault: Vault,
 }
@@ -121,7 +123,7 @@ impl Vault {
         let meta = Meta { vault_id, device_id: device.device_id(), incarnation: 0, format_version: FORMAT_VERSION, created: now };
         let stored = StoredVault { meta, keys: keys.clone(), records: vec![], heads: vec![], versions: vec![], audit_tail: None };
         let vault = Self::open(&root, stored).map_err(|_| UnlockError::Corrupt)?;
-        Ok(NewVault { meta, unlocker, keys, vault })
+        Ok(NewVault { meta, unlocker, keys, root, vault })
     }
 
     /// Opens a vault with its root key and checks every row of it.

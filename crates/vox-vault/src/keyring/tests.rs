@@ -33,29 +33,41 @@ fn every_kind_of_unlocker_opens_the_same_root() {
 fn sm_23_a_copied_vault_opens_only_with_the_passphrase() {
     let entropy = Counter::default();
     let root = RootKey::generate(NOW, &entropy);
-    let unlockers = [keyring(1), passphrase("correct horse")].map(|key| root.wrap(VAULT, &key, NOW, &entropy).unwrap());
-    let elsewhere = [keyring(2), UnlockKey::KeyFile(Secret::new([3; 32]))];
-    let error = RootKey::unlock_any(VAULT, &unlockers, &elsewhere).err().unwrap();
-    assert_eq!(error, UnlockError::WrongKey(UnlockerKind::Keyring));
-    assert_eq!(Coded::from(error).code, "vault.no_unlocker");
-    let (opened, id) = RootKey::unlock_any(VAULT, &unlockers, &[keyring(2), passphrase("correct horse")]).ok().unwrap();
+    let [by_keyring, by_file, by_passphrase] = [keyring(1), UnlockKey::KeyFile(Secret::new([2; 32])), passphrase("correct horse")]
+        .map(|key| root.wrap(VAULT, &key, NOW, &entropy).unwrap());
+    let code = |unlocker: &Unlocker, key: &UnlockKey| RootKey::unlock(VAULT, unlocker, key).err().map(|error| Coded::from(error).code);
+    assert_eq!(code(&by_keyring, &keyring(3)), Some("vault.no_unlocker"));
+    assert_eq!(code(&by_file, &UnlockKey::KeyFile(Secret::new([3; 32]))), Some("vault.no_unlocker"));
+    assert_eq!(code(&by_file, &keyring(2)), Some("vault.no_unlocker"), "the same bytes from elsewhere");
+    assert_eq!(code(&by_passphrase, &passphrase("wrong horse")), Some("vault.wrong_passphrase"));
+    let opened = RootKey::unlock(VAULT, &by_passphrase, &passphrase("correct horse")).ok().unwrap();
     assert!(opened.bytes.expose() == root.bytes.expose());
-    assert_eq!(id, unlockers[1].id);
-    let wrong = RootKey::unlock_any(VAULT, &unlockers, &[passphrase("wrong horse")]).err().unwrap();
-    assert_eq!(Coded::from(wrong).code, "vault.wrong_passphrase");
 }
 
+/// SM-22 at this level.
 #[test]
 fn sm_22_nothing_to_unlock_with_names_three_ways_out() {
-    let entropy = Counter::default();
-    let unlocker = RootKey::generate(NOW, &entropy).wrap(VAULT, &keyring(1), NOW, &entropy).unwrap();
-    for keys in [vec![], vec![UnlockKey::KeyFile(Secret::new([3; 32]))]] {
-        let error = Coded::from(RootKey::unlock_any(VAULT, &[unlocker.clone()], &keys).err().unwrap());
+    for error in [UnlockError::NoUnlocker, UnlockError::WrongKey(UnlockerKind::Keyring), UnlockError::WrongKey(UnlockerKind::KeyFile)] {
+        let error = Coded::from(error);
         assert_eq!((error.code, error.kind), ("vault.no_unlocker", vox_base::Kind::Failed));
         let next = error.next.unwrap();
         for way in ["keyring", "passphrase", "VOX_VAULT_KEY_FILE"] {
             assert!(next.contains(way), "{next}");
         }
+    }
+}
+
+/// SM-22: a passphrase costs the 64 MiB it promises.
+#[test]
+fn sm_22_a_passphrase_is_stretched_with_64_mib() {
+    let entropy = Counter::default();
+    let root = RootKey::generate(NOW, &entropy);
+    let unlocker = root.wrap(VAULT, &passphrase("correct horse"), NOW, &entropy).unwrap();
+    assert_eq!(unlocker.kdf, Some(KdfParams { m_kib: 64 * 1024, t: 3, p: 1 }));
+    for kdf in [KdfParams { m_kib: 32 * 1024, t: 3, p: 1 }, KdfParams { m_kib: 64 * 1024, t: 1, p: 1 }] {
+        let cheaper = Unlocker { kdf: Some(kdf), ..unlocker.clone() };
+        let error = RootKey::unlock(VAULT, &cheaper, &passphrase("correct horse")).err();
+        assert_eq!(error, Some(UnlockError::WrongKey(UnlockerKind::Passphrase)), "the parameters are really used");
     }
 }
 

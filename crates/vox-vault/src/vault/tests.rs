@@ -24,7 +24,7 @@ impl Home {
         let entropy = Counter::default();
         let key = UnlockKey::Keyring(Secret::new([1; 32]));
         let new = Vault::create(&key, NOW, &entropy).unwrap();
-        let root = RootKey::unlock(new.meta.vault_id, &new.unlocker, &key).unwrap();
+        let root = RootKey::unlock(new.meta.vault_id, &new.unlocker, &key).ok().unwrap();
         let stored = StoredVault { meta: new.meta, keys: new.keys, records: vec![], heads: vec![], versions: vec![], audit_tail: None };
         Self { root, vault: new.vault, stored, audit: vec![], entropy, now: NOW }
     }
