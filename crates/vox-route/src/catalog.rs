@@ -114,6 +114,12 @@ impl Catalog {
         entry::bootstrap()
     }
 
+    /// Returns the JSON Schema of the shipped catalog and of its entries.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(entry::BootstrapFile).to_value()
+    }
+
     fn indexed(mut offers: Vec<Offer>) -> Self {
         offers.sort_by(|a, b| a.id.cmp(&b.id));
         let digest = Digest::of(&snapshot(&offers));
@@ -196,4 +202,4 @@ fn snapshot<O: Serialize>(offers: &[O]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

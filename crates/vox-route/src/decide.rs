@@ -107,12 +107,7 @@ pub enum PickReason {
 pub fn decide(contract: &Contract, catalog: &Catalog, board: &Board, ask: &Ask, now: Timestamp, seed: u64) -> Decision {
     let view = View::new(contract, board, ask, now);
     let wanted = wanted::wanted(contract, catalog, board, &view);
-    let mut waived = Vec::new();
-    let (mut open, refused) = view.split(&wanted.offers);
-    if open.is_empty() {
-        (open, waived) = view.lift(&wanted.offers);
-    }
-    let refused = if waived.is_empty() { refused } else { refused.into_iter().filter(|refused| !holds(&open, &refused.offer)).collect() };
+    let (open, refused, waived) = part(&view, &wanted);
     let mut ranked = score::rank(&view, &open);
     let (mode, reason) = pick(&view, &wanted, &mut ranked);
     score::order_fallbacks(&view, &mut ranked);
@@ -141,6 +136,21 @@ pub fn all_reasons(contract: &Contract, catalog: &Catalog, board: &Board, ask: &
     let view = View::new(contract, board, ask, now);
     let wanted = wanted::wanted(contract, catalog, board, &view);
     if holds(&wanted.offers, offer) { view.reasons(offer).collect() } else { vec![wanted.why_not(offer)] }
+}
+
+/// Parts the wanted offers into those that may answer and those that may not.
+fn part(view: &View, wanted: &wanted::WantedOffers) -> (Vec<Arc<Offer>>, Vec<Refused>, Vec<Waiver>) {
+    let Some(named) = wanted.named.as_ref().filter(|_| wanted.offers.len() > 1) else {
+        return view.split_lifting(&wanted.offers);
+    };
+    // Who names a model has decided that it is good enough; the others must still be as good as the task wants.
+    let (mut open, mut refused, waived) = view.split_lifting(std::slice::from_ref(named));
+    let others: Vec<Arc<Offer>> = wanted.offers.iter().filter(|offer| offer.id != named.id).cloned().collect();
+    let (more_open, more_refused) = view.split(&others, &[]);
+    open.extend(more_open);
+    refused.extend(more_refused);
+    refused.sort_by(|a, b| a.offer.id.cmp(&b.offer.id));
+    (open, refused, waived)
 }
 
 fn holds(offers: &[Arc<Offer>], wanted: &Offer) -> bool {

@@ -15,6 +15,9 @@ pub mod name;
 pub mod price;
 pub mod source;
 
+#[cfg(test)]
+mod world;
+
 pub use attempt::{Attempt, AttemptEvent, AttemptLimits, Failure, Step};
 pub use board::{Board, Credential, Health, Privacy, ProviderState};
 pub use budget::{Accounts, BudgetExceeded, Limit, Mode as BudgetMode, Reserved, Window};

@@ -48,6 +48,7 @@ pub enum NameError {
 }
 
 const MAX_NEAR: usize = 3;
+const SHORTEST_PART: usize = 3;
 
 /// Understands a model name as a caller sends it.
 ///
@@ -91,15 +92,19 @@ fn unknown(name: &str, contract: &Contract, catalog: &Catalog) -> NameError {
     NameError::ModelUnknown { name: name.to_owned(), near: nearest(name, own.chain(ids)) }
 }
 
-/// Returns up to three of these names that differ from the given one by few letters, nearest first.
+/// Returns up to three of these names that hold the given one or differ from it by few letters, nearest first.
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
-    let name: Vec<char> = name.to_lowercase().chars().take(200).collect();
+    let text: String = name.to_lowercase().chars().take(200).collect();
+    let name: Vec<char> = text.chars().collect();
     let far = (name.len() / 3).max(2);
-    let mut near: Vec<(usize, String)> = known
-        .filter(|known| known.chars().count().abs_diff(name.len()) <= far)
-        .map(|known| (distance(&name, &known.to_lowercase()), known))
-        .filter(|(distance, _)| *distance <= far)
-        .collect();
+    let how_far = |known: &str| {
+        let known = known.to_lowercase();
+        if name.len() >= SHORTEST_PART && known.contains(&text) {
+            return 1;
+        }
+        if known.chars().count().abs_diff(name.len()) > far { usize::MAX } else { distance(&name, &known) }
+    };
+    let mut near: Vec<(usize, String)> = known.map(|known| (how_far(&known), known)).filter(|(distance, _)| *distance <= far).collect();
     near.sort();
     near.dedup();
     near.into_iter().take(MAX_NEAR).map(|(_, known)| known).collect()

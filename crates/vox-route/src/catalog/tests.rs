@@ -1,1 +1,198 @@
 use super::*;
+use crate::Contract;
+use crate::world::entry as plain;
+use vox_base::{Micros, Timestamp};
+
+/// Compares a committed schema with the type's own; a fresh one is left beside other temporary files.
+pub(crate) fn fresh(file: &str, schema: &serde_json::Value) {
+    let path = format!("{}/../../contracts/orchestration/{file}", env!("CARGO_MANIFEST_DIR"));
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let rendered = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+    if committed != rendered {
+        let out = std::env::temp_dir().join(file);
+        std::fs::write(&out, rendered).unwrap();
+        panic!("{file} is stale; the fresh one is {}", out.display());
+    }
+}
+
+fn layer(source: &str, trust: Trust, entries: Vec<Entry>) -> Layer {
+    Layer { source: source.into(), trust, entries }
+}
+
+fn build(layers: Vec<Layer>) -> (Catalog, Vec<Warning>) {
+    Catalog::build(&Contract::builtin(), layers, &PriceOverlay::empty())
+}
+
+#[test]
+fn committed_schemas_are_fresh() {
+    fresh("model-catalog.v1.schema.json", &Catalog::schema());
+    fresh("price-overlay.v1.schema.json", &PriceOverlay::schema());
+}
+
+#[test]
+fn the_shipped_catalog_fits_its_schema_and_holds_every_model_a_rule_names() {
+    let schema = Catalog::schema();
+    let file: serde_json::Value = serde_json::from_str(entry::BOOTSTRAP_JSON).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&file).unwrap();
+    let contract = Contract::builtin();
+    let (catalog, warnings) = build(vec![Catalog::bootstrap()]);
+    assert_eq!((catalog.offers().len(), warnings), (20, Vec::new()));
+    for id in contract.rules().premium_alias.values().chain(contract.rules().aliases.values()) {
+        assert!(catalog.serving(id).next().is_some(), "{id}");
+    }
+    assert!(catalog.offers().iter().all(|offer| offer.price_as_of.as_deref() == Some("2026-05")));
+    let dynamic = catalog.find("openrouter", "openrouter/auto").unwrap();
+    assert_eq!((dynamic.price_state, dynamic.lifecycle), (PriceState::Dynamic, Lifecycle::Provisional));
+}
+
+#[test]
+fn the_shipped_overlay_is_read() {
+    assert!(!PriceOverlay::builtin().prices.is_empty());
+    let schema = PriceOverlay::schema();
+    jsonschema::validator_for(&schema).unwrap().validate(&serde_json::to_value(PriceOverlay::builtin()).unwrap()).unwrap();
+}
+
+/// RT-01 for the price overlay.
+#[test]
+fn rt_01_a_broken_price_overlay_names_file_line_and_key() {
+    let row = |rest: &str| {
+        format!(
+            "x-vox-version: 1\nprices:\n  - provider: a\n    model_glob: b\n    as_of: '2026-05'\n    source_note: n\n    prices: {rest}\n"
+        )
+    };
+    for (text, line, key) in [
+        (row("{ input: 1, output: 2, tokens: 3 }"), 7, "prices[0].prices.tokens"),
+        (row("{ input: 1 }"), 7, "prices[0].prices"),
+        (row("{ input: -1, output: 2 }"), 7, "prices[0].prices.input"),
+        (row("{ input: 0.5, output: 2 }"), 7, "prices[0].prices.input"),
+        ("x-vox-version: 3\nprices: []\n".into(), 1, "x-vox-version"),
+    ] {
+        let error = PriceOverlay::from_document(&vox_base::Document::parse("o.yaml", &text).unwrap()).unwrap_err();
+        assert_eq!((error.file.as_str(), error.line, error.key.as_str()), ("o.yaml", line, key), "{error}");
+    }
+}
+
+/// RT-20, without observed prices.
+#[test]
+fn rt_20_each_field_comes_from_the_most_trusted_source_that_states_it() {
+    let price = |input| Prices { input: Some(Micros::new(input)), output: Some(Micros::new(10)), ..Prices::default() };
+    let base = || Entry::new("groq", "m-1");
+    let bootstrap = Entry { tier: Some(Tier::Light), context_tokens: Some(1000), max_output_tokens: Some(10), prices: price(1), ..base() };
+    let list = Entry { context_tokens: Some(2000), max_output_tokens: Some(20), ..base() };
+    let own = Entry { max_output_tokens: Some(30), ..base() };
+    let overlay = PriceOverlay {
+        version: 1,
+        prices: vec![OverlayRow {
+            provider: "groq".into(),
+            model_glob: "m-*".into(),
+            prices: price(2),
+            as_of: "2026-05".into(),
+            source_note: "test".into(),
+        }],
+    };
+    let layers = |list: Entry| {
+        vec![
+            layer("models.toml", Trust::Override, vec![own.clone()]),
+            layer("groq", Trust::ProviderList, vec![list]),
+            layer("bootstrap", Trust::Bootstrap, vec![bootstrap.clone()]),
+        ]
+    };
+    let (catalog, _) = Catalog::build(&Contract::builtin(), layers(list.clone()), &overlay);
+    let offer = catalog.find("groq", "m-1").unwrap();
+    assert_eq!((offer.tier, offer.context_tokens, offer.max_output_tokens), (Tier::Light, Some(2000), Some(30)));
+    assert_eq!(offer.prices, price(2));
+    let source = |field: &str| offer.provenance[field].to_string();
+    assert_eq!(
+        ["tier", "context_tokens", "max_output_tokens", "prices.input", "lifecycle"].map(source),
+        ["bootstrap", "groq", "models.toml", "price_overlay", "models.toml"]
+    );
+    let (catalog, _) = Catalog::build(&Contract::builtin(), layers(Entry { prices: price(3), ..list }), &overlay);
+    assert_eq!(catalog.find("groq", "m-1").unwrap().prices, price(3));
+}
+
+#[test]
+fn a_dynamic_price_of_the_list_makes_the_shipped_price_void() {
+    let list = Entry { price_state: Some(PriceState::Dynamic), ..Entry::new("one", "pro") };
+    let layers = vec![layer("b", Trust::Bootstrap, vec![plain("one/pro", Tier::Pro, 1, 2)]), layer("l", Trust::ProviderList, vec![list])];
+    let (catalog, _) = build(layers);
+    assert_eq!((catalog.offers()[0].price_state, catalog.offers()[0].prices), (PriceState::Dynamic, Prices::default()));
+}
+
+#[test]
+fn what_a_local_engine_lists_is_free_confirmed_and_local() {
+    let listed = Entry { locality: Some(Locality::Local), ..Entry::new("ollama", "qwen3-coder-next") };
+    let (catalog, _) = build(vec![Catalog::bootstrap(), layer("ollama", Trust::ProviderList, vec![listed])]);
+    let offer = catalog.find("ollama", "qwen3-coder-next").unwrap();
+    assert_eq!((offer.lifecycle, offer.price_state, offer.tier), (Lifecycle::Confirmed, PriceState::Free, Tier::Local));
+    assert_eq!(catalog.find("ollama", "qwen3.6:27b").unwrap().lifecycle, Lifecycle::Provisional, "nobody listed it");
+}
+
+#[test]
+fn a_curated_model_is_confirmed_at_every_provider_that_lists_it() {
+    let list = ["anthropic/claude-opus-4.7", "someone/new"].map(|id| Entry::new("openrouter", id));
+    let (catalog, _) = build(vec![Catalog::bootstrap(), layer("openrouter", Trust::ProviderList, list.to_vec())]);
+    assert_eq!(catalog.find("openrouter", "anthropic/claude-opus-4.7").unwrap().lifecycle, Lifecycle::Confirmed);
+    assert_eq!(catalog.find("openrouter", "someone/new").unwrap().lifecycle, Lifecycle::Provisional);
+}
+
+#[test]
+fn bad_ids_are_left_out_and_absurd_numbers_count_as_unknown() {
+    let absurd = Entry { context_tokens: Some(100_000_001), ..plain("one/pro", Tier::Pro, 3_000_000_000, 1) };
+    let odd = Entry { strengths: Some(vec!["cooking".into(), "logic".into()]), ..plain("one/odd", Tier::Pro, 1, 1) };
+    let (catalog, warnings) =
+        build(vec![layer("l", Trust::Bootstrap, vec![absurd, odd, Entry::new("one", "a b"), Entry::new("one", &"x".repeat(201))])]);
+    assert_eq!(catalog.offers().len(), 2);
+    let offer = catalog.find("one", "pro").unwrap();
+    assert_eq!((offer.context_tokens, offer.price_state), (None, PriceState::Unknown));
+    assert_eq!(*catalog.find("one", "odd").unwrap().strengths, [Arc::from("logic")]);
+    assert_eq!(warnings.len(), 5, "{warnings:?}");
+}
+
+#[test]
+fn at_most_five_thousand_offers_are_kept_and_confirmed_ones_stay() {
+    let mut entries: Vec<Entry> = (0..5003).map(|n| Entry::new("one", &format!("m-{n:05}"))).collect();
+    entries[5002].lifecycle = Some(Lifecycle::Confirmed);
+    let (catalog, warnings) = build(vec![layer("l", Trust::Bootstrap, entries)]);
+    assert_eq!((catalog.offers().len(), warnings.len()), (5000, 1));
+    assert!(catalog.find("one", "m-05002").is_some());
+}
+
+#[test]
+fn a_snapshot_restores_the_same_catalog() {
+    let (catalog, _) = build(vec![Catalog::bootstrap()]);
+    let restored = Catalog::from_snapshot(&catalog.to_snapshot()).unwrap();
+    assert_eq!(restored.to_snapshot(), catalog.to_snapshot());
+    assert_eq!(restored.digest(), catalog.digest());
+    assert_eq!(restored.confirmed().len(), catalog.confirmed().len());
+}
+
+#[test]
+fn an_offer_is_found_by_the_providers_name_and_by_the_model_id() {
+    let (catalog, _) = build(vec![Catalog::bootstrap()]);
+    for native in ["claude-opus-4-7", "claude-opus-4.7", "anthropic/claude-opus-4.7"] {
+        assert_eq!(catalog.find("anthropic", native).map(|offer| &*offer.id), Some("anthropic/claude-opus-4-7"), "{native}");
+    }
+    assert_eq!(catalog.find("anthropic", "claude-opus-4"), None);
+    assert_eq!(catalog.find("google", "claude-opus-4.7"), None);
+}
+
+/// RT-14.
+#[test]
+fn rt_14_a_damaged_cache_is_recognised_and_a_good_one_comes_back() {
+    let mut file = CacheFile::default();
+    let source = CachedSource {
+        fetched_at: Timestamp::from_millis(5),
+        expires_at: Timestamp::from_millis(9),
+        fingerprint: "f".into(),
+        last_error: None,
+        entries: vec![plain("groq/a", Tier::Pro, 1, 2)],
+    };
+    file.sources.insert("groq".into(), source);
+    let bytes = file.render();
+    assert_eq!(CacheFile::parse(&bytes).unwrap(), file);
+    assert_eq!(file.layers()[0].trust, Trust::ProviderList);
+    let future = String::from_utf8(bytes.clone()).unwrap().replace("\"x-vox-version\":1", "\"x-vox-version\":2");
+    for bad in [&bytes[..bytes.len() / 2], b"", b"{}", b"[]", future.as_bytes()] {
+        assert!(CacheFile::parse(bad).is_err());
+    }
+}

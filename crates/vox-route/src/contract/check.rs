@@ -107,7 +107,7 @@ impl Check<'_> {
                 self.range(&format!("scoring.{key}.{name}"), weight, 0..=100)?;
             }
             if weights.sum() == 0 {
-                return self.fault(&format!("scoring.{key}"), "expected at least one weight above 0");
+                return self.fault(&format!("scoring.{key}.efficiency"), "expected at least one weight above 0");
             }
         }
         let bands = scoring.latency_bands;
@@ -205,18 +205,21 @@ impl Check<'_> {
     }
 
     fn fallback(&self) -> Result<(), InvalidConfig> {
-        for start in self.rules.fallback_graph.keys() {
-            if let Some(circle) = self.circle_from(start, &mut vec![start]) {
-                return self.fault(&format!("fallback_graph.{start}"), format!("leads in a circle: {circle}"));
-            }
-        }
-        Ok(())
+        let Some(circle) = self.rules.fallback_graph.keys().find_map(|start| self.circle_from(start, &mut vec![start])) else {
+            return Ok(());
+        };
+        // The shipped part of a circle was there before; the key to mend is the one the user wrote.
+        let key = |provider: &str| format!("fallback_graph.{provider}");
+        let own = |provider: &&&str| self.document.at(&key(provider)).is_some_and(|node| node.file != self.document.root().file);
+        let provider = circle.iter().find(own).unwrap_or(&circle[0]);
+        self.fault(&key(provider), format!("leads in a circle: {} -> {}", circle.join(" -> "), circle[0]))
     }
 
-    fn circle_from<'a>(&'a self, provider: &str, path: &mut Vec<&'a str>) -> Option<String> {
+    /// Returns the providers of a circle that can be reached from the end of a path.
+    fn circle_from<'a>(&'a self, provider: &str, path: &mut Vec<&'a str>) -> Option<Vec<&'a str>> {
         for next in self.rules.fallback_graph.get(provider)? {
-            if path.contains(&next.as_str()) {
-                return Some(format!("{} -> {next}", path.join(" -> ")));
+            if let Some(at) = path.iter().position(|seen| seen == next) {
+                return Some(path[at..].to_vec());
             }
             path.push(next);
             if let Some(circle) = self.circle_from(next, path) {

@@ -82,12 +82,12 @@ impl<'a> View<'a> {
         FILTERS.iter().filter_map(move |filter| filter(self, offer))
     }
 
-    /// Parts offers into those that may answer and those that may not.
-    pub(super) fn split(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Refused>) {
+    /// Parts offers into those that may answer and those that may not, with some filters lifted.
+    pub(super) fn split(&self, offers: &[Arc<Offer>], lifted: &[Waiver]) -> (Vec<Arc<Offer>>, Vec<Refused>) {
         let mut open = Vec::with_capacity(offers.len());
         let mut refused = Vec::new();
         for offer in offers {
-            match self.reasons(offer).next() {
+            match self.reasons(offer).find(|reason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver))) {
                 None => open.push(offer.clone()),
                 Some(reason) => refused.push(Refused { offer: offer.clone(), reason }),
             }
@@ -95,22 +95,20 @@ impl<'a> View<'a> {
         (open, refused)
     }
 
-    /// Lifts the filters of the waiver order one after another until something is left; returns that and the lifted
-    /// filters that mattered for it.
-    pub(super) fn lift(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Waiver>) {
+    /// Parts offers, lifting the filters of the waiver order one after another until something is left; also returns the
+    /// lifted filters that mattered for it.
+    pub(super) fn split_lifting(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Refused>, Vec<Waiver>) {
         let order = &self.contract.rules().waiver_order;
+        let (mut open, mut refused) = self.split(offers, &[]);
         for n_lifted in 1..=order.len() {
-            let lifted = &order[..n_lifted];
-            let holds = |reason: RefusalReason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver));
-            let open: Vec<Arc<Offer>> = offers.iter().filter(|offer| !self.reasons(offer).any(holds)).cloned().collect();
             if !open.is_empty() {
-                let mattered =
-                    |waiver: &Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(*waiver)));
-                let waived = lifted.iter().copied().filter(mattered).collect();
-                return (open, waived);
+                break;
             }
+            (open, refused) = self.split(offers, &order[..n_lifted]);
         }
-        (Vec::new(), Vec::new())
+        let mattered = |waiver: &&Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(**waiver)));
+        let waived = order.iter().filter(mattered).copied().collect();
+        (open, refused, waived)
     }
 
     /// Returns the longest answer to make room and money for.

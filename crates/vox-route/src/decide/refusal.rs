@@ -110,18 +110,17 @@ impl fmt::Display for RefusalReason {
 /// Returns what a caller is told when a decision left nothing: the most telling common cause, and the next step.
 #[must_use]
 pub fn no_offer(decision: &Decision, ask: &Ask) -> Coded {
-    let reasons = || decision.refused.iter().map(|refused| &refused.reason);
-    let all = |fits: fn(&RefusalReason) -> bool| decision.refused.iter().any(|_| true) && reasons().all(fits);
-    let why = "vox model explain --all-reasons";
+    const WHY: &str = "vox model explain --all-reasons";
     if ask.forced {
         let first = decision.refused.first().map_or_else(|| "not_wanted".to_owned(), |refused| refused.reason.to_string());
-        return Coded::new(Kind::Refused, "route.force_refused", format!("the forced model may not answer: {first}; no other was called"))
-            .next(why);
+        let message = format!("the forced model may not answer: {first}; no other was called");
+        return Coded::new(Kind::Refused, "route.force_refused", message).next(WHY);
     }
-    if all(|reason| matches!(reason, RefusalReason::Offline)) {
-        return Coded::new(Kind::Offline, "route.offline", "vox is offline and no engine on this machine can answer").next(why);
+    let keyless = |reason: &RefusalReason| matches!(reason, RefusalReason::NoCredential | RefusalReason::CredentialRejected);
+    if ask.offline && decision.all_refused_for(|reason| keyless(reason) || matches!(reason, RefusalReason::Offline)) {
+        return Coded::new(Kind::Offline, "route.offline", "vox is offline and no engine on this machine can answer").next(WHY);
     }
-    if all(|reason| matches!(reason, RefusalReason::PriceUnknown)) {
+    if decision.all_refused_for(|reason| matches!(reason, RefusalReason::PriceUnknown)) {
         return Coded::new(
             Kind::Refused,
             "route.price_unknown",
@@ -129,7 +128,8 @@ pub fn no_offer(decision: &Decision, ask: &Ask) -> Coded {
         )
         .next("give the model a price, or drop the limit");
     }
-    Coded::new(Kind::Refused, "route.no_offer", format!("no model can answer: {}", summary(decision))).next(why)
+    let error = Coded::new(Kind::Refused, "route.no_offer", format!("no model can answer: {}", summary(decision)));
+    if decision.all_refused_for(keyless) { error.next("set a provider's key with `vox secrets set`") } else { error.next(WHY) }
 }
 
 /// Returns the refusals counted by code, and the cheapest bound where money was the reason.
@@ -151,6 +151,12 @@ fn summary(decision: &Decision) -> String {
 }
 
 impl Decision {
+    /// Returns whether a cause stands against every offer; filters that had been lifted anyway do not count.
+    fn all_refused_for(&self, cause: impl Fn(&RefusalReason) -> bool) -> bool {
+        let mut hard = self.refused.iter().map(|refused| &refused.reason).filter(|reason| reason.waiver().is_none()).peekable();
+        hard.peek().is_some() && hard.all(cause)
+    }
+
     /// Returns the lowest upper cost estimate among the offers refused for money.
     #[must_use]
     pub fn cheapest_bound(&self) -> Option<NanoUsd> {

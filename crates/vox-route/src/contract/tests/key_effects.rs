@@ -1,0 +1,247 @@
+//! For every leaf key of the contract a fixture in which changing only that key changes what comes out.
+
+use crate::catalog::{Catalog, Entry, Layer, PriceOverlay, Prices, Tier, Trust};
+use crate::contract::{Contract, SourceRules};
+use crate::source::due;
+use crate::world::{NOW, World, entry, explicit};
+use crate::{Decision, Prefer, Wanted, parse_name};
+use std::collections::BTreeSet;
+use vox_base::Document;
+
+type Probe = Box<dyn Fn(&Contract) -> String>;
+
+/// A key, another value for it, and what to look at.
+struct Row(String, String, Probe);
+
+fn row(key: impl Into<String>, value: impl Into<String>, probe: impl Fn(&Contract) -> String + 'static) -> Row {
+    Row(key.into(), value.into(), Box::new(probe))
+}
+
+fn shown(decision: &Decision) -> String {
+    let ranked: Vec<String> = decision.ranked.iter().map(|r| format!("{} {} {:?}", r.offer.id, r.j, r.terms)).collect();
+    let refused: Vec<String> = decision.refused.iter().map(|r| format!("{} {}", r.offer.id, r.reason)).collect();
+    format!("{:?} {} {ranked:?} {refused:?} {:?} {}", decision.mode, decision.task, decision.waived, decision.n_beyond)
+}
+
+/// Decides among one offer of each tier, each tagged with what the shipped task wants or with nothing.
+fn scored(contract: &Contract, task: &str, complexity: u8, prefer: Prefer) -> String {
+    let strength = Contract::builtin().task(task).unwrap().strength.clone();
+    let mut world = World::tiers(contract.clone()).asked(task, complexity, prefer);
+    world.entry("one/pro").strengths = Some(vec![strength]);
+    world.entry("two/light").strengths = Some(vec!["visus".into(), "parsing".into()]);
+    world.entry("two/light").context_tokens = Some(20_000);
+    shown(&world.decide())
+}
+
+fn plain(contract: &Contract) -> String {
+    scored(contract, "code_gen", 4, Prefer::None)
+}
+
+fn demanding(contract: &Contract) -> String {
+    scored(contract, "code_gen", 8, Prefer::None)
+}
+
+/// Decides between this model, confirmed because a rule names it, and another one.
+fn premium(contract: &Contract, task: &str, model_id: &str) -> String {
+    let named = Entry { model_id: Some(model_id.into()), ..entry("one/named", Tier::Pro, 9_000_000, 9_000_000) };
+    let world = World::of(contract.clone(), vec![named, entry("two/cheap", Tier::Pro, 1000, 1000)]);
+    shown(&world.asked(task, 9, Prefer::None).decide())
+}
+
+fn alias(contract: &Contract, name: &str) -> String {
+    let shipped = Contract::builtin().rules().aliases[name].clone();
+    let named = Entry { model_id: Some(shipped), ..entry("one/named", Tier::Pro, 1000, 1000) };
+    let mut world = World::of(contract.clone(), vec![named]);
+    world.ask.wanted = Wanted::Alias(name.into());
+    shown(&world.decide())
+}
+
+/// Decides where only the number of the offers of `provider` and two equals matter.
+fn fallback(contract: &Contract, provider: &str) -> String {
+    let next = Contract::builtin().rules().fallback_graph[provider][0].clone();
+    let equal = |provider: &str| entry(&format!("{provider}/same"), Tier::Pro, 1000, 1000);
+    let mut world = World::of(contract.clone(), vec![equal(provider), equal("aaa"), equal(&next)]);
+    world.ask.wanted = explicit(&format!("{provider}/same"));
+    world.ask.fallback = true;
+    shown(&world.decide())
+}
+
+fn with(contract: &Contract, change: impl Fn(&mut World)) -> String {
+    let mut world = World::tiers(contract.clone());
+    change(&mut world);
+    shown(&world.decide())
+}
+
+fn schedule(rules: &SourceRules) -> String {
+    let age = |s: i64| Some(NOW.plus_millis(-s * 1000));
+    format!("{:?} {:?} {:?}", due(rules, None, false, NOW), due(rules, age(10), false, NOW), due(rules, age(10), true, NOW))
+}
+
+fn task_rows(rows: &mut Vec<Row>) {
+    let contract = Contract::builtin();
+    for (name, task) in contract.rules().tasks.clone() {
+        let probe = {
+            let name = name.clone();
+            move |contract: &Contract| scored(contract, &name, 8, Prefer::None)
+        };
+        let mut add = |field: &str, value: String| rows.push(row(format!("tasks.{name}.{field}"), value, probe.clone()));
+        add("strength", "security".into());
+        add("preferred_tier", if task.preferred_tier == Tier::Elite { "light" } else { "elite" }.into());
+        add("context_floor_tokens", "300000".into());
+        add("failure_cost_micros", (task.failure_cost_micros + 1000).to_string());
+        add("expected_output_tokens", (task.expected_output_tokens + 100).to_string());
+        add("latency_slo_ms", "1000".into());
+        add("wait_micros_per_slo", (task.wait_micros_per_slo + 1000).to_string());
+        // A task without a premium key gets one, the others lose theirs.
+        let (value, key) = match &task.premium_key {
+            Some(key) => ("null", key.clone()),
+            None => ("logic", "logic".into()),
+        };
+        let model_id = contract.rules().premium_alias[&key].clone();
+        rows.push(row(format!("tasks.{name}.premium_key"), value, move |contract: &Contract| premium(contract, &name, &model_id)));
+    }
+}
+
+fn scoring_rows(rows: &mut Vec<Row>) {
+    for field in ["efficiency", "precision", "latency", "availability"] {
+        rows.push(row(format!("scoring.weights.{field}"), "7", plain));
+        for (preset, prefer) in [("cost_first", Prefer::Cost), ("quality_first", Prefer::Quality), ("fast", Prefer::Speed)] {
+            rows.push(row(format!("scoring.presets.{preset}.{field}"), "7", move |c: &Contract| scored(c, "code_gen", 4, prefer.clone())));
+        }
+    }
+    rows.push(row("scoring.latency_bands.excellent_ms", "600", plain));
+    rows.push(row("scoring.latency_bands.poor_ms", "9000", plain));
+    rows.push(row("scoring.failover_cost_micros", "3000", plain));
+    rows.push(row("scoring.success_floor_ppm", "500000", |c: &Contract| scored(c, "general", 6, Prefer::None)));
+    rows.push(row("scoring.unknown_price_quantile_ppm", "100000", plain));
+    rows.push(row("scoring.premium_min_complexity", "10", |c: &Contract| premium(c, "code_gen", "anthropic/claude-opus-4.7")));
+    for (tier, elsewhere) in [("unknown", "1"), ("local", "2"), ("light", "3"), ("pro", "4"), ("elite", "5")] {
+        rows.push(row(format!("priors.tier_success_ppm.{tier}"), format!("70{elsewhere}000"), |c: &Contract| {
+            scored(c, "parsing", 4, Prefer::None)
+        }));
+        rows.push(row(format!("priors.complexity_slope_ppm.{tier}"), "-1000", |c: &Contract| scored(c, "parsing", 4, Prefer::None)));
+    }
+    rows.push(row("priors.strength_match_ppm", "50000", plain));
+    rows.push(row("priors.strength_waived_ppm", "-90000", |c: &Contract| with(c, only_strange)));
+    rows.push(row("priors.tier_shortfall_ppm", "-40000", plain));
+    rows.push(row("priors.availability_ppm", "980000", plain));
+}
+
+/// Leaves one offer that has another strength than any task asked for here.
+fn only_strange(world: &mut World) {
+    world.entries.retain(|entry| entry.native_id == "pro");
+    world.entry("one/pro").strengths = Some(vec!["visus".into()]);
+}
+
+fn rule_rows(rows: &mut Vec<Row>) {
+    let names = |c: &Contract| format!("{:?}", parse_name("vox/auto:x", &|_| false, c, &World::tiers(c.clone()).catalog()));
+    let shipped = Contract::builtin().rules().clone();
+    let mut turned = shipped.task_categories.clone();
+    turned.reverse();
+    rows.push(row("x-vox-version", "2", plain));
+    rows.push(row("tiers", "[unknown, local, pro, light, elite]", demanding));
+    rows.push(row("strengths", "{ remove: [long_context] }", |c: &Contract| warnings(c, "long_context")));
+    rows.push(row("task_categories", format!("[{}]", turned.join(", ")), names));
+    rows.push(row("default_task", "parsing", |c: &Contract| with(c, |_| {})));
+    rows.push(row("complexity.min", "2", |c: &Contract| format!("{:?}", c.complexity(Some(1), 0))));
+    rows.push(row("complexity.max", "9", |c: &Contract| format!("{:?}", c.complexity(Some(99), 0))));
+    rows.push(row("complexity.default", "5", |c: &Contract| format!("{:?}", c.complexity(None, 0))));
+    rows.push(row("complexity.tool_hint_floor.min_tools", "3", |c: &Contract| format!("{:?}", c.complexity(None, 2))));
+    rows.push(row("complexity.tool_hint_floor.complexity", "8", |c: &Contract| format!("{:?}", c.complexity(None, 2))));
+    rows.push(row("complexity.tier_floors", "[]", demanding));
+    rows.push(row("context.output_reserve_tokens", "199500", plain));
+    rows.push(row("waiver_order", "[]", |c: &Contract| with(c, only_strange)));
+    rows.push(row("retired_ids", "[one/pro]", plain));
+    rows.push(row("economy_ceiling_micros_per_mtok", "100", |c: &Contract| scored(c, "code_gen", 4, Prefer::Cost)));
+    rows.push(row("safety.max_cost_micros_per_request", "100", plain));
+    rows.push(row("admission.mode", "all", |c: &Contract| with(c, |world| world.entry("one/pro").lifecycle = None)));
+    rows.push(row("admission.max_candidates", "2", plain));
+    rows.push(row("policy.default_profile", "restricted", plain));
+    for profile in ["balanced", "restricted"] {
+        for field in ["provider_network", "local_model_http"] {
+            let value = if profile == "balanced" { "false" } else { "true" };
+            rows.push(row(format!("policy.profiles.{profile}.{field}"), value, move |c: &Contract| {
+                with(c, |world| world.ask.profile = Some(profile.into()))
+            }));
+        }
+    }
+    for (name, task) in
+        shipped.premium_alias.keys().map(|key| (key, shipped.tasks.iter().find(|(_, task)| task.premium_key.as_ref() == Some(key))))
+    {
+        let (task, model_id) = (task.expect("a task uses the key").0.clone(), shipped.premium_alias[name].clone());
+        rows.push(row(format!("premium_alias.{name}"), "some/other", move |c: &Contract| premium(c, &task, &model_id)));
+    }
+    for name in shipped.aliases.into_keys() {
+        rows.push(row(format!("aliases.{name}"), "some/other", move |c: &Contract| alias(c, &name)));
+    }
+    for provider in shipped.fallback_graph.into_keys() {
+        rows.push(row(format!("fallback_graph.{provider}"), "[]", move |c: &Contract| fallback(c, &provider)));
+    }
+}
+
+fn discovery_rows(rows: &mut Vec<Row>) {
+    let sources: [(&str, fn(&Contract) -> &SourceRules); 3] = [
+        ("openrouter", |c| &c.rules().discovery.openrouter),
+        ("openai_compatible", |c| &c.rules().discovery.openai_compatible),
+        ("local", |c| &c.rules().discovery.local),
+    ];
+    for (name, rules) in sources {
+        let mut add =
+            |field: &str, value: &str| rows.push(row(format!("discovery.{name}.{field}"), value, move |c: &Contract| schedule(rules(c))));
+        add("enabled", "false");
+        add("ttl_s", "100000");
+        add("min_refresh_s", "20");
+        add("timeout_ms", "1234");
+        add("max_body_bytes", "65536");
+    }
+}
+
+fn warnings(contract: &Contract, strength: &str) -> String {
+    let tagged = Entry { strengths: Some(vec![strength.into()]), prices: Prices::default(), ..entry("one/pro", Tier::Pro, 0, 0) };
+    let layer = Layer { source: "test".into(), trust: Trust::Bootstrap, entries: vec![tagged] };
+    format!("{:?}", Catalog::build(contract, vec![layer], &PriceOverlay::empty()).1)
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    task_rows(&mut rows);
+    scoring_rows(&mut rows);
+    rule_rows(&mut rows);
+    discovery_rows(&mut rows);
+    rows
+}
+
+fn changed(key: &str, value: &str) -> Document {
+    let segments: Vec<&str> = key.split('.').collect();
+    let mut text = String::new();
+    for (depth, segment) in segments.iter().enumerate() {
+        let last = depth + 1 == segments.len();
+        text += &format!("{}{segment}:{}\n", "  ".repeat(depth), if last { format!(" {value}") } else { String::new() });
+    }
+    Contract::document().overlaid(Document::parse("routing.yaml", &text).unwrap())
+}
+
+/// RT-02.
+#[test]
+fn every_key_has_a_row() {
+    let mut keys = BTreeSet::new();
+    Contract::document().root().leaves("", &mut |key, _| {
+        keys.insert(key);
+    });
+    let proven: BTreeSet<String> = rows().into_iter().map(|Row(key, ..)| key).collect();
+    assert_eq!(keys, proven);
+}
+
+/// RT-02.
+#[test]
+fn every_key_changes_what_comes_out() {
+    let shipped = Contract::builtin();
+    for Row(key, value, probe) in rows() {
+        let after = match Contract::from_document(&changed(&key, &value)) {
+            Ok(contract) => probe(&contract),
+            Err(error) if key == "x-vox-version" => error.to_string(),
+            Err(error) => panic!("{key}: {value} is refused: {error}"),
+        };
+        assert_ne!(probe(&shipped), after, "{key}: {value}");
+    }
+}
