@@ -5,11 +5,14 @@
 
 mod fetch;
 
+use crate::Config;
 use crate::providers::{Provider, Providers, SourceKind};
+use crate::secrets::Secrets;
+use crate::snapshot::{Inputs, Snapshot};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vox_base::Timestamp;
+use vox_base::{Coded, Timestamp};
 use vox_route::catalog::{CacheFile, CachedSource, PriceOverlay};
 use vox_route::contract::SourceRules;
 use vox_route::{Board, Catalog, Contract, Credential, Warning};
@@ -33,6 +36,18 @@ pub fn load(cache_dir: &Path, contract: &Contract, providers: &Providers, now: T
     let (catalog, mut warnings) = Catalog::build(contract, layers, &PriceOverlay::builtin());
     warnings.extend(warning);
     (catalog, warnings)
+}
+
+/// Returns what a node would read right now, without one: for explaining, listing and examining. Opens no connection,
+/// and writes nothing but a damaged cache's new name.
+///
+/// # Errors
+/// A provider's address or header cannot be sent.
+pub fn preview(config: Config, secrets: &Secrets, cache_dir: &Path, now: Timestamp) -> Result<(Snapshot, Vec<Warning>), Coded> {
+    let (catalog, warnings) = load(cache_dir, &config.contract, &config.providers, now);
+    let resolve = |id: &str| secrets.resolve(id).ok()?.value.ok();
+    let Config { settings, providers, contract } = config;
+    Ok((Snapshot::build(Inputs { settings, providers, contract, catalog, resolve: &resolve })?, warnings))
 }
 
 /// One list that vox can fetch.

@@ -26,7 +26,7 @@ pub async fn find(store: &Store, wanted: &str) -> Result<TraceReport, Coded> {
     match store.call(id.map_or(Wanted::Last, Wanted::Id)).await? {
         Some(call) => {
             let prices = match call.interaction.price_snapshot_id {
-                Some(id) => store.price_snapshot(id).await?,
+                Some(id) => store.prices(id).await?,
                 None => None,
             };
             Ok(report::report(call, prices.as_ref()))

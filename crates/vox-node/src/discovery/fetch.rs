@@ -109,7 +109,7 @@ impl Discovery<'_> {
         let chosen = self.chosen(wanted)?;
         let (cache, _) = read_cache(self.cache_dir, self.now);
         let known = |source: &Source| cache.sources.get(&*source.provider.id);
-        self.check_offline(chosen.iter().filter(|source| self.idle(source, known(source), wanted.force).is_none()))?;
+        self.check_offline(chosen.iter().filter(|source| self.due(source, known(source), wanted.force).is_ok()))?;
         let tries = chosen.iter().map(|source| self.one(source, known(source), wanted.force));
         let tried = futures_util::future::join_all(tries).await;
         self.keep(&chosen, tried)
@@ -134,13 +134,16 @@ impl Discovery<'_> {
         }
     }
 
-    /// Returns why nothing is to be asked for, if so.
-    fn idle(&self, source: &Source, cached: Option<&CachedSource>, force: bool) -> Option<Tried> {
+    /// Returns the limits of a fetch that is due, or why nothing is to be asked for.
+    fn due(&self, source: &Source, cached: Option<&CachedSource>, force: bool) -> Result<(Duration, usize), Tried> {
+        let has_key = || self.route(source).is_some_and(|route| route.credential.is_some());
         match due(&source.rules, cached.map(|cached| cached.fetched_at), force, self.now) {
-            Due::Never => Some(Tried::Idle(Outcome::Off, None)),
-            Due::At(at) => Some(Tried::Idle(Outcome::Fresh, Some(at))),
-            Due::Now if needs_key(source) && self.route(source).is_none_or(|route| route.credential.is_none()) => Some(Tried::Idle(Outcome::Unconfigured, None)),
-            Due::Now => None,
+            Due::Never => Err(Tried::Idle(Outcome::Off, None)),
+            Due::At(at) => Err(Tried::Idle(Outcome::Fresh, Some(at))),
+            Due::Now { .. } if needs_key(source) && !has_key() => Err(Tried::Idle(Outcome::Unconfigured, None)),
+            Due::Now { timeout_ms, max_body_bytes } => {
+                Ok((Duration::from_millis(u64::from(timeout_ms)), usize::try_from(max_body_bytes).unwrap_or(usize::MAX)))
+            }
         }
     }
 
@@ -149,11 +152,11 @@ impl Discovery<'_> {
     }
 
     async fn one(&self, source: &Source, cached: Option<&CachedSource>, force: bool) -> Tried {
-        if let Some(idle) = self.idle(source, cached, force) {
-            return idle;
-        }
-        let limit = Duration::from_millis(u64::from(source.rules.timeout_ms));
-        let body = match tokio::time::timeout(limit, self.body(source)).await {
+        let (limit, max_bytes) = match self.due(source, cached, force) {
+            Ok(limits) => limits,
+            Err(idle) => return idle,
+        };
+        let body = match tokio::time::timeout(limit, self.body(source, max_bytes)).await {
             Ok(Ok(body)) => body,
             Ok(Err((outcome, message))) => return Tried::Refused { outcome, message, n_requests: 1 },
             Err(_) => return Tried::Refused { outcome: Outcome::Failed, message: format!("no whole answer within {limit:?}"), n_requests: 1 },
@@ -164,7 +167,7 @@ impl Discovery<'_> {
         }
     }
 
-    async fn body(&self, source: &Source) -> Result<Bytes, (Outcome, String)> {
+    async fn body(&self, source: &Source, max_bytes: usize) -> Result<Bytes, (Outcome, String)> {
         let failed = |message: String| (Outcome::Failed, message);
         let outgoing = self.outgoing(source).map_err(failed)?;
         let incoming = self.http.send(outgoing).await.map_err(|error| match error {
@@ -179,8 +182,7 @@ impl Discovery<'_> {
             }
             status => return Err(failed(format!("answered {status}"))),
         }
-        let limit = usize::try_from(source.rules.max_body_bytes).unwrap_or(usize::MAX);
-        incoming.body.collect(limit).await.map_err(|error| failed(error.to_string()))
+        incoming.body.collect(max_bytes).await.map_err(|error| failed(error.to_string()))
     }
 
     fn outgoing(&self, source: &Source) -> Result<Outgoing, String> {

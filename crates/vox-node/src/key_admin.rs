@@ -1,0 +1,300 @@
+//! Making, listing, changing and revoking caller keys: what `vox keys` does.
+//!
+//! How a key looks and how it is checked is `keys`; here it gets a name, limits and a row. A running node notices a
+//! change by the store's `keys_version`.
+
+mod parse;
+
+pub use parse::{ParsedBudget, budget, duration_ms};
+
+use crate::keys::{Minted, mint};
+use parse::WINDOWS;
+use serde::Serialize;
+use std::collections::HashMap;
+use data_encoding::BASE64URL_NOPAD;
+use vox_base::{Coded, Digest, Entropy, Id, KeyId, Kind, NanoUsd, Secret, Timestamp};
+use vox_store::rows::gateway::{CallerKey, KeyBudget};
+use vox_store::{Store, StoredKey};
+
+/// Characters at the end of a key that say whether it was copied whole.
+const CHECK_CHARS: usize = 6;
+
+/// What may be said about a key; what is not said stays as it is, or is unlimited for a new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Patterns of models it may use; `*` alone stands for all.
+    pub models: Option<Vec<String>>,
+    /// Budgets; each replaces the one of its window.
+    pub budgets: Vec<ParsedBudget>,
+    /// Whether these budgets warn instead of refusing.
+    pub soft: bool,
+    /// When it ends; the inner nothing is never.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Whether a hard budget admits offers of unknown price.
+    pub allow_unpriced: Option<bool>,
+    /// Requests at a time; the inner nothing is no limit.
+    pub concurrency: Option<Option<u32>>,
+}
+
+/// A key as people and `--json` see it; the key itself is in none of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyReport {
+    /// Its id.
+    pub key_id: String,
+    /// The part of the key that may be shown.
+    pub public_id: String,
+    /// Its name.
+    pub name: String,
+    /// `active`, `expired` or `revoked`.
+    pub state: &'static str,
+    /// The key above it.
+    pub parent_id: Option<String>,
+    /// Patterns of models it may use; nothing for all.
+    pub models: Option<Vec<String>>,
+    /// Its budgets.
+    pub budgets: Vec<BudgetReport>,
+    /// Whether a hard budget admits offers of unknown price.
+    pub allow_unpriced: bool,
+    /// Requests at a time.
+    pub concurrency: Option<i64>,
+    /// When it ends, RFC 3339.
+    pub expires_at: Option<String>,
+    /// When it was revoked, RFC 3339.
+    pub revoked_at: Option<String>,
+    /// Until when the key before the last rotation works, RFC 3339.
+    pub previous_valid_until: Option<String>,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// Who made it.
+    pub created_by: String,
+    /// UTC day of its last use.
+    pub last_used_day: Option<String>,
+}
+
+/// One budget and how much of it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BudgetReport {
+    /// `day`, `week`, `month` or `total`.
+    pub window: String,
+    /// `hard` or `soft`.
+    pub mode: String,
+    /// The limit.
+    pub limit_nano_usd: i64,
+    /// What was charged in the window that is now, held amounts included.
+    pub spent_nano_usd: i64,
+    /// When the window begins anew, RFC 3339; nothing for `total`.
+    pub resets_at: Option<String>,
+}
+
+/// A key just made or given a new secret; the secret is shown once.
+pub struct Shown {
+    /// The key as the caller sends it.
+    pub key: Secret<String>,
+    /// What is stored of it.
+    pub report: KeyReport,
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// The name is empty or too long, or the store cannot be written.
+pub async fn create(store: &Store, entropy: &dyn Entropy, now: Timestamp, name: &str, limits: &Limits) -> Result<Shown, Coded> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(Coded::new(Kind::Usage, "gateway.flag_invalid", "a key needs a name of visible characters").next("vox keys create laptop"));
+    }
+    let minted = mint(entropy);
+    let mut new = StoredKey { key: row(name, &minted, new_id(entropy, now), now), budgets: Vec::new() };
+    apply(&mut new, limits)?;
+    store.create_key(new.clone()).await?;
+    Ok(Shown { key: minted.key, report: report(store, now, vec![new]).await?.remove(0) })
+}
+
+/// Makes a new secret behind the public part of a key: that part names the key in lists and stays.
+fn mint_for(entropy: &dyn Entropy, public_id: &str) -> Minted {
+    let fresh = mint(entropy);
+    let text = fresh.key.expose();
+    let (front, back) = (text.len() - CHECK_CHARS, "vox_".len());
+    let head = format!("vox_{public_id}{}", &text[back + public_id.len()..front]);
+    let check = &BASE64URL_NOPAD.encode(&Digest::of(head.as_bytes()).as_bytes()[..5])[..CHECK_CHARS];
+    let key = format!("{head}{check}");
+    Minted { public_id: public_id.to_owned(), digest: Digest::of(key.as_bytes()), key: Secret::new(key) }
+}
+
+fn row(name: &str, minted: &Minted, key_id: KeyId, now: Timestamp) -> CallerKey {
+    CallerKey {
+        key_id,
+        public_id: minted.public_id.clone().into(),
+        secret_sha256: minted.digest,
+        prev_secret_sha256: None,
+        prev_valid_until: None,
+        name: name.to_owned().into(),
+        parent_id: None,
+        depth: 0,
+        models_json: None,
+        hints_json: None,
+        rpm: None,
+        tpm: None,
+        concurrency: None,
+        expires_at: None,
+        revoked_at: None,
+        allow_unpriced: false,
+        may_delegate: false,
+        run_id: None,
+        created_by: "cli".into(),
+        created_at: now,
+        last_used_day: None,
+    }
+}
+
+fn new_id(entropy: &dyn Entropy, now: Timestamp) -> KeyId {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    Id::new(now, random)
+}
+
+/// Returns every key, oldest first.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn list(store: &Store, now: Timestamp) -> Result<Vec<KeyReport>, Coded> {
+    report(store, now, store.keys().await?).await
+}
+
+/// Returns one key.
+///
+/// # Errors
+/// No key, or more than one, fits the text.
+pub async fn show(store: &Store, now: Timestamp, wanted: &str) -> Result<KeyReport, Coded> {
+    let key = find(store, wanted).await?;
+    Ok(report(store, now, vec![key]).await?.remove(0))
+}
+
+/// Gives a key a new secret; id, limits and history stay, and the old secret works until the grace is over.
+///
+/// # Errors
+/// No key fits, it is revoked, or the store cannot be written.
+pub async fn rotate(store: &Store, entropy: &dyn Entropy, now: Timestamp, wanted: &str, grace_ms: i64) -> Result<Shown, Coded> {
+    let found = find(store, wanted).await?;
+    if found.key.revoked_at.is_some() {
+        return Err(Coded::new(Kind::Refused, "gateway.key_revoked", format!("key `{}` is revoked", found.key.name)).next("vox keys create NAME"));
+    }
+    let minted = mint_for(entropy, &found.key.public_id);
+    store.rotate_key(found.key.key_id, minted.digest, now.plus_millis(grace_ms)).await?;
+    Ok(Shown { key: minted.key, report: show(store, now, &found.key.key_id.to_string()).await? })
+}
+
+/// Revokes a key, and with `tree` marks every key below it too; those are unusable either way.
+///
+/// # Errors
+/// No key fits, or the store cannot be written.
+pub async fn revoke(store: &Store, now: Timestamp, wanted: &str, tree: bool) -> Result<Vec<KeyReport>, Coded> {
+    let found = find(store, wanted).await?;
+    let revoked = store.revoke_key(found.key.key_id, tree, now).await?;
+    let keys = store.keys().await?.into_iter().filter(|stored| revoked.contains(&stored.key.key_id) || stored.key.key_id == found.key.key_id);
+    report(store, now, keys.collect()).await
+}
+
+/// Changes the limits of a key.
+///
+/// # Errors
+/// No key fits, or the store cannot be written.
+pub async fn set(store: &Store, now: Timestamp, wanted: &str, limits: &Limits) -> Result<KeyReport, Coded> {
+    let mut found = find(store, wanted).await?;
+    apply(&mut found, limits)?;
+    store.update_key(found.clone()).await?;
+    Ok(report(store, now, vec![found]).await?.remove(0))
+}
+
+fn apply(stored: &mut StoredKey, limits: &Limits) -> Result<(), Coded> {
+    let key = &mut stored.key;
+    if let Some(models) = &limits.models {
+        let all = models.iter().any(|pattern| pattern == "*");
+        key.models_json = if all { None } else { Some(serde_json::json!(models).to_string().into()) };
+    }
+    if let Some(expires_at) = limits.expires_at {
+        key.expires_at = expires_at;
+    }
+    if let Some(allowed) = limits.allow_unpriced {
+        key.allow_unpriced = allowed;
+    }
+    if let Some(concurrency) = limits.concurrency {
+        key.concurrency = concurrency.map(i64::from);
+    }
+    let mode = if limits.soft { "soft" } else { "hard" };
+    for wanted in &limits.budgets {
+        stored.budgets.retain(|budget| budget.budget_window != wanted.window.as_str());
+        if let Some(limit) = wanted.limit {
+            let budget_window = wanted.window.as_str().into();
+            stored.budgets.push(KeyBudget { key_id: key.key_id, budget_window, limit_nano_usd: limit, mode: mode.into() });
+        }
+    }
+    if limits.soft && limits.budgets.is_empty() {
+        stored.budgets.iter_mut().for_each(|budget| budget.mode = mode.into());
+    }
+    Ok(())
+}
+
+/// Finds a key by its id, its public part, or a name that only one key has that is not revoked.
+async fn find(store: &Store, wanted: &str) -> Result<StoredKey, Coded> {
+    let keys = store.keys().await?;
+    let is_id = |stored: &&StoredKey| stored.key.key_id.to_string() == wanted || stored.key.public_id == wanted;
+    if let Some(found) = keys.iter().find(is_id) {
+        return Ok(found.clone());
+    }
+    let named: Vec<&StoredKey> = keys.iter().filter(|stored| stored.key.name == wanted).collect();
+    let good: Vec<&&StoredKey> = named.iter().filter(|stored| stored.key.revoked_at.is_none()).collect();
+    match (good.as_slice(), named.as_slice()) {
+        ([one], _) => Ok((**one).clone()),
+        ([], [one]) => Ok((*one).clone()),
+        ([], []) => Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("no caller key is called `{wanted}`")).next("vox keys list")),
+        _ => Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("several caller keys are called `{wanted}`")).expected("an id").next("vox keys list")),
+    }
+}
+
+async fn report(store: &Store, now: Timestamp, keys: Vec<StoredKey>) -> Result<Vec<KeyReport>, Coded> {
+    let mut spent: HashMap<&'static str, HashMap<String, NanoUsd>> = HashMap::new();
+    for window in WINDOWS {
+        if keys.iter().any(|stored| stored.budgets.iter().any(|budget| budget.budget_window == window.as_str())) {
+            let rows = store.spent(Some(window.start(now))).await?;
+            spent.insert(window.as_str(), rows.into_iter().map(|row| (row.account, row.nano_usd)).collect());
+        }
+    }
+    Ok(keys.into_iter().map(|stored| one(stored, &spent, now)).collect())
+}
+
+fn one(stored: StoredKey, spent: &HashMap<&'static str, HashMap<String, NanoUsd>>, now: Timestamp) -> KeyReport {
+    let StoredKey { key, budgets } = stored;
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        _ => "active",
+    };
+    let account = key.key_id.to_string();
+    let budgets = budgets.into_iter().map(|budget| BudgetReport {
+        limit_nano_usd: budget.limit_nano_usd.get(),
+        spent_nano_usd: spent.get(&*budget.budget_window).and_then(|spent| spent.get(&account)).map_or(0, |amount| amount.get()),
+        resets_at: WINDOWS.iter().find(|window| window.as_str() == budget.budget_window).and_then(|window| window.end(now)).map(|at| at.to_string()),
+        window: budget.budget_window.into_owned(),
+        mode: budget.mode.into_owned(),
+    });
+    KeyReport {
+        budgets: budgets.collect(),
+        key_id: account,
+        public_id: key.public_id.into_owned(),
+        name: key.name.into_owned(),
+        state,
+        parent_id: key.parent_id.map(|id| id.to_string()),
+        models: key.models_json.and_then(|models| serde_json::from_str(&models).ok()),
+        allow_unpriced: key.allow_unpriced,
+        concurrency: key.concurrency,
+        expires_at: key.expires_at.map(|at| at.to_string()),
+        revoked_at: key.revoked_at.map(|at| at.to_string()),
+        previous_valid_until: key.prev_valid_until.filter(|until| *until > now).map(|until| until.to_string()),
+        created_at: key.created_at.to_string(),
+        created_by: key.created_by.into_owned(),
+        last_used_day: key.last_used_day.map(std::borrow::Cow::into_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Budgets and durations as people type them.
+
+use vox_base::NanoUsd;
+use vox_route::budget::Window;
+
+/// Every window a budget can have.
+pub(super) const WINDOWS: [Window; 4] = [Window::Day, Window::Week, Window::Month, Window::Total];
+
+/// A budget as typed: `5.00/day`, or `none/day` to take one away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParsedBudget {
+    /// In which window it counts.
+    pub window: Window,
+    /// How much; nothing takes the budget away.
+    pub limit: Option<NanoUsd>,
+}
+
+/// Reads `USD/day|week|month|total`.
+///
+/// # Errors
+/// Says what was expected.
+pub fn budget(text: &str) -> Result<ParsedBudget, String> {
+    let expected = || "expected USD/day, /week, /month or /total, for example `5.00/day`, or `none/day`".to_owned();
+    let (amount, window) = text.split_once('/').ok_or_else(expected)?;
+    let window = WINDOWS.into_iter().find(|known| known.as_str() == window).ok_or_else(expected)?;
+    if amount == "none" {
+        return Ok(ParsedBudget { window, limit: None });
+    }
+    let limit = NanoUsd::from_usd(amount.strip_prefix('$').unwrap_or(amount)).map_err(|_| expected())?;
+    if limit < NanoUsd::ZERO { Err(expected()) } else { Ok(ParsedBudget { window, limit: Some(limit) }) }
+}
+
+/// Reads `90s`, `15m`, `24h` or `30d` as milliseconds.
+///
+/// # Errors
+/// Says what was expected.
+pub fn duration_ms(text: &str) -> Result<i64, String> {
+    let expected = || "expected a number and s, m, h or d, for example `24h` or `30d`".to_owned();
+    let unit_ms = match text.as_bytes().last() {
+        Some(b's') => 1000,
+        Some(b'm') => 60_000,
+        Some(b'h') => 3_600_000,
+        Some(b'd') => 86_400_000,
+        _ => return Err(expected()),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| expected())?;
+    Ok(i64::from(count) * unit_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_an_amount_in_a_window() {
+        assert_eq!(budget("0.50/day"), Ok(ParsedBudget { window: Window::Day, limit: Some(NanoUsd::new(500_000_000)) }));
+        assert_eq!(budget("$3/total"), Ok(ParsedBudget { window: Window::Total, limit: Some(NanoUsd::new(3_000_000_000)) }));
+        assert_eq!(budget("none/week"), Ok(ParsedBudget { window: Window::Week, limit: None }));
+        for bad in ["5", "5/year", "-1/day", "x/day", "/day", ""] {
+            assert!(budget(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!(duration_ms("30d"), Ok(2_592_000_000));
+        assert_eq!(duration_ms("0s"), Ok(0));
+        for bad in ["30", "d", "-1h", "1y", "1.5h", ""] {
+            assert!(duration_ms(bad).is_err(), "{bad}");
+        }
+    }
+}
