@@ -4,22 +4,16 @@ use crate::body::Body;
 use crate::router::{Gateway, json};
 use crate::{caller, refusal};
 use http::{HeaderMap, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use vox_base::{Coded, Kind};
 use vox_node::keys::Caller;
-use vox_node::usage::UsageQuery;
 use vox_wire::Dialect;
 
 /// The routes of this API.
 pub(crate) enum Route<'a> {
-    Status,
-    Keys,
     OwnKey,
-    Usage,
-    OwnUsage,
-    Providers,
     Reload,
     Trace(&'a str),
 }
@@ -31,30 +25,38 @@ enum Asker {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap, query: Option<&str>) -> Response<Body> {
-    match value(gateway, route, headers, query).await {
+pub(crate) async fn answer(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap) -> Response<Body> {
+    match value(gateway, route, headers).await {
         Ok(value) => json(StatusCode::OK, &value),
         Err(error) => refusal::response(Dialect::Openai, &error.into(), ""),
     }
 }
 
-async fn value(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap, query: Option<&str>) -> Result<Value, Coded> {
+async fn value(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap) -> Result<Value, Coded> {
     let node = &gateway.node;
     let asker = asker(gateway, headers)?;
     match (route, asker) {
-        (Route::OwnKey, Asker::Caller(caller)) => to_value(&node.key_info(&caller.key)),
-        (Route::OwnUsage, Asker::Caller(caller)) => to_value(&node.usage(UsageQuery { key: Some(caller.key.key_id), ..parse_query(query)? }).await?),
-        (Route::OwnKey | Route::OwnUsage, Asker::Admin) => {
+        (Route::OwnKey, Asker::Caller(caller)) => Ok(own_key(&caller)),
+        (Route::OwnKey, Asker::Admin) => {
             Err(Coded::new(Kind::Usage, "gateway.admin_only", "this route speaks of a caller's own key").next("send the caller key instead"))
         }
         (_, Asker::Caller(_)) => Err(Coded::new(Kind::Refused, "gateway.admin_only", "a caller key does not open this route").next("use the `vox` command")),
-        (Route::Status, Asker::Admin) => to_value(&node.status()),
-        (Route::Keys, Asker::Admin) => to_value(&node.list_keys().await?),
-        (Route::Usage, Asker::Admin) => to_value(&node.usage(parse_query(query)?).await?),
-        (Route::Providers, Asker::Admin) => to_value(&node.providers()),
-        (Route::Reload, Asker::Admin) => to_value(&node.reload().await?),
-        (Route::Trace(id), Asker::Admin) => to_value(&node.trace(id).await?),
+        (Route::Reload, Asker::Admin) => {
+            node.reload().await?;
+            Ok(json!({ "reloaded": true }))
+        }
+        (Route::Trace(id), Asker::Admin) => to_value(&vox_node::trace::find(node.store(), id).await?),
     }
+}
+
+/// Returns what a caller may know of its own key.
+fn own_key(caller: &Caller) -> Value {
+    let limits: Vec<Value> = caller
+        .limits
+        .iter()
+        .map(|limit| json!({ "window": limit.window.as_str(), "limit_nano_usd": limit.amount }))
+        .collect();
+    json!({ "key_id": caller.key.key_id, "name": caller.key.name, "models": caller.models, "budgets": limits, "expires_at": caller.key.expires_at.map(|at| at.to_string()) })
 }
 
 fn asker(gateway: &Gateway, headers: &HeaderMap) -> Result<Asker, Coded> {
@@ -63,14 +65,6 @@ fn asker(gateway: &Gateway, headers: &HeaderMap) -> Result<Asker, Coded> {
         return Ok(Asker::Admin);
     }
     caller::authenticate(headers, &gateway.node, gateway.node.now()).map(Asker::Caller)
-}
-
-fn parse_query(query: Option<&str>) -> Result<UsageQuery, Coded> {
-    let mut asked = UsageQuery::default();
-    for (name, value) in query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('=')) {
-        asked.set(name, value)?;
-    }
-    Ok(asked)
 }
 
 fn to_value(value: &impl serde::Serialize) -> Result<Value, Coded> {

@@ -1,5 +1,6 @@
 //! Bodies: reading a request's within its limit, and answering whole or as a stream.
 
+use crate::router::Slot;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
@@ -11,8 +12,8 @@ use vox_node::chat::ChatStream;
 pub(crate) enum Body {
     /// Everything at once.
     Whole(Option<Bytes>),
-    /// Events as they come.
-    Stream(Box<ChatStream>),
+    /// Events as they come, and the place among open requests that they hold.
+    Stream(Box<ChatStream>, Slot),
 }
 
 /// The stream was cut; the connection closes without the mark of a complete body.
@@ -33,7 +34,7 @@ impl HttpBody for Body {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => stream.poll_bytes(cx).map(|piece| piece.map(|bytes| bytes.map(Frame::data).map_err(|_| CutShort))),
+            Self::Stream(stream, _) => stream.poll_bytes(cx).map(|piece| piece.map(|bytes| bytes.map(Frame::data).map_err(|_| CutShort))),
         }
     }
 
@@ -44,7 +45,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(..) => SizeHint::default(),
         }
     }
 }

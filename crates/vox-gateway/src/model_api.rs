@@ -1,7 +1,7 @@
 //! The doors of the model API: reads a request, lets the node answer it, and puts the trail into the headers.
 
 use crate::body::{self, Body, Unread};
-use crate::router::Gateway;
+use crate::router::{Gateway, Slot};
 use crate::{caller, hints, refusal};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
@@ -9,15 +9,16 @@ use hyper::body::Incoming;
 use std::time::Instant;
 use vox_base::{Coded, Kind};
 use vox_node::chat::{Call, Refusal, Reply, ReplyBody, Trail};
+use vox_telemetry::Traceparent;
 use vox_wire::{Chat, Dialect, Endpoint, WireError};
 
 /// Headers of a caller that a provider of the same dialect gets to see.
 const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
 
 /// Answers one model call.
-pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, slot: Slot) -> Response<Body> {
     match answer(gateway, dialect, endpoint, request).await {
-        Ok(reply) => success(reply),
+        Ok(reply) => success(reply, slot),
         Err(refused) => {
             let id = refused.trail.as_ref().map_or_else(String::new, |trail| trail.interaction_id.to_string());
             let mut response = refusal::response(dialect, &refused, &id);
@@ -40,7 +41,7 @@ async fn answer(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request
     let limit = node.settings().limits.body_bytes;
     let body = body::read(incoming, limit).await.map_err(|unread| unreadable(&unread, limit))?;
     let started = Instant::now();
-    let chat = Chat::parse(dialect, endpoint, body).map_err(|error| invalid(&error))?;
+    let chat = Chat::parse(dialect, endpoint, body).map_err(invalid)?;
     let hints = hints::read(&head.headers, &chat.hints)?;
     let call = Call {
         caller: Some(caller),
@@ -73,8 +74,11 @@ fn unreadable(unread: &Unread, limit: usize) -> Coded {
     }
 }
 
-fn invalid(error: &WireError) -> Refusal {
-    let param = error.pointer().map(str::to_owned);
+fn invalid(error: WireError) -> Refusal {
+    let param = match &error {
+        WireError::Field { pointer, .. } => Some(pointer.clone()),
+        WireError::Json(_) => None,
+    };
     Refusal { param, ..Refusal::from(Coded::from(error)) }
 }
 
@@ -89,18 +93,16 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Returns the trace a caller continues; anything malformed or repeated starts a new one.
-fn inbound_trace(headers: &HeaderMap) -> Option<vox_telemetry::TraceContext> {
-    let mut values = headers.get_all("traceparent").iter();
-    let only = values.next()?;
-    if values.next().is_some() { None } else { vox_telemetry::parse_traceparent(only.to_str().ok()?) }
+fn inbound_trace(headers: &HeaderMap) -> Option<Traceparent> {
+    Traceparent::from_headers(headers.get_all("traceparent").iter().map(HeaderValue::as_bytes))
 }
 
-fn success(reply: Reply) -> Response<Body> {
+fn success(reply: Reply, slot: Slot) -> Response<Body> {
     let (body, content_type) = match reply.body {
         ReplyBody::Whole(bytes) => (Body::from(bytes), "application/json"),
-        ReplyBody::Stream(stream) => (Body::Stream(stream), "text/event-stream; charset=utf-8"),
+        ReplyBody::Stream(stream) => (Body::Stream(stream, slot), "text/event-stream; charset=utf-8"),
     };
-    let is_stream = matches!(body, Body::Stream(_));
+    let is_stream = matches!(body, Body::Stream(..));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

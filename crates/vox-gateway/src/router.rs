@@ -17,7 +17,7 @@ pub struct Gateway {
     pub(crate) port: u16,
     /// Opens vox's own API; kept in a file only the user can read.
     pub(crate) admin_token: vox_base::Secret<String>,
-    n_open: AtomicUsize,
+    n_open: Arc<AtomicUsize>,
     draining: AtomicBool,
 }
 
@@ -45,12 +45,7 @@ fn target(path: &str) -> Option<(Target<'_>, &'static [Method])> {
         "/readyz" => (Target::Ready, GET),
         "/metrics" => (Target::Metrics, GET),
         "/" => (Target::Home, GET),
-        "/api/v1/status" => (Target::Admin(admin::Route::Status), GET),
-        "/api/v1/keys" => (Target::Admin(admin::Route::Keys), GET),
         "/api/v1/keys/self" => (Target::Admin(admin::Route::OwnKey), GET),
-        "/api/v1/usage" => (Target::Admin(admin::Route::Usage), GET),
-        "/api/v1/usage/self" => (Target::Admin(admin::Route::OwnUsage), GET),
-        "/api/v1/providers" => (Target::Admin(admin::Route::Providers), GET),
         "/api/v1/config/reload" => (Target::Admin(admin::Route::Reload), POST),
         _ => {
             if let Some(id) = path.strip_prefix("/v1/models/") {
@@ -70,8 +65,8 @@ const SERVED: &str = "POST /v1/chat/completions, /v1/messages, /v1/embeddings; G
 impl Gateway {
     /// Returns the surface of a node that listens on this port.
     #[must_use]
-    pub const fn new(node: Arc<Node>, port: u16, admin_token: vox_base::Secret<String>) -> Self {
-        Self { node, port, admin_token, n_open: AtomicUsize::new(0), draining: AtomicBool::new(false) }
+    pub fn new(node: Arc<Node>, port: u16, admin_token: vox_base::Secret<String>) -> Self {
+        Self { node, port, admin_token, n_open: Arc::default(), draining: AtomicBool::new(false) }
     }
 
     /// Says from now on that the node is about to end.
@@ -104,17 +99,17 @@ impl Gateway {
         }
         match target {
             Target::Call(dialect, endpoint) => {
-                let Some(_slot) = Slot::take(&self.n_open, self.node.settings().limits.open_requests) else {
+                let Some(slot) = Slot::take(&self.n_open, self.node.settings().limits.open_requests) else {
                     return overloaded(dialect);
                 };
-                model_api::call(self, dialect, endpoint, request).await
+                model_api::call(self, dialect, endpoint, request, slot).await
             }
             Target::Models(id) => models::answer(self, dialect, id.map(str::to_owned), request.headers(), request.uri().query()),
             Target::Health => health::live(),
             Target::Ready => health::ready(self),
             Target::Metrics => health::metrics(self),
             Target::Home => health::home(),
-            Target::Admin(route) => admin::answer(self, &route, request.headers(), request.uri().query()).await,
+            Target::Admin(route) => admin::answer(self, &route, request.headers()).await,
         }
     }
 }
@@ -142,18 +137,18 @@ fn overloaded(dialect: Dialect) -> Response<Body> {
     response
 }
 
-/// One of the node's open requests, until its answer's head is known.
-struct Slot<'a>(&'a AtomicUsize);
+/// One of the node's open requests, until the last byte of its answer.
+pub(crate) struct Slot(Arc<AtomicUsize>);
 
-impl<'a> Slot<'a> {
-    fn take(n_open: &'a AtomicUsize, limit: usize) -> Option<Self> {
+impl Slot {
+    fn take(n_open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         let before = n_open.fetch_add(1, Ordering::Relaxed);
-        let slot = Self(n_open);
+        let slot = Self(n_open.clone());
         (before < limit).then_some(slot)
     }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

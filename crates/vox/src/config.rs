@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use vox_base::Document;
+use vox_base::{Document, Secret};
 
 /// The registry of environment variables.
 pub(crate) const REGISTRY: &str = include_str!("../../../contracts/config/env-vars.v1.yaml");
@@ -25,6 +25,11 @@ impl Environment {
     /// Returns a variable exactly as it is.
     pub(crate) fn raw(&self, name: &str) -> Option<OsString> {
         self.0.get(name).cloned()
+    }
+
+    /// Returns a variable that may hold a secret, empty or not.
+    pub(crate) fn secret(&self, name: &str) -> Option<Secret<String>> {
+        Some(Secret::new(self.0.get(name)?.to_str()?.to_owned()))
     }
 
     /// Returns whether a switch is on: set and not `0`, `false`, `no` or `off`.

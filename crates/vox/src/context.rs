@@ -1,5 +1,7 @@
 //! What a command has at hand: settings, directories, output; and the store, vault and node, opened when first asked for.
 
+mod vault;
+
 use crate::cli::{Color, Global};
 use crate::config::Environment;
 use crate::output::Output;
@@ -9,7 +11,6 @@ use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
 use std::time::Duration;
 use vox_host::http::{AddressPolicy, Http};
 use vox_host::paths::{DirFlags, Dirs};
-use vox_node::secrets::Secrets;
 use vox_node::{Config, Node, NodeOptions};
 use vox_store::{Access, OpenOptions, Store};
 

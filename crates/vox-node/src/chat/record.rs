@@ -461,7 +461,7 @@ impl Open {
             trace_id: self.trace_id,
             span_id: hex(self.span_id),
             parent_span_id: self.inbound.as_ref().map(|inbound| hex(inbound.span)),
-            trace_origin: if self.inbound.is_some() { "inbound" } else { "own" }.into(),
+            trace_origin: if self.inbound.is_some() { "inbound" } else { "local" }.into(),
             session_id: self.call.session.take().map(Cow::Owned),
             run_id: self.call.run.take().map(Cow::Owned),
             task_id: None,

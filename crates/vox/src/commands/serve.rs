@@ -121,7 +121,7 @@ impl Served {
             never = stopping => never,
             never = caring => never,
         };
-        self.node.close().await;
+        self.node.close();
         running::remove(&self.state_dir);
         tracing::info!("stopped");
         ended
