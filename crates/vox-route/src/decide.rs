@@ -130,12 +130,18 @@ pub fn decide(contract: &Contract, catalog: &Catalog, board: &Board, ask: &Ask, 
     }
 }
 
-/// Returns every reason against one offer, in the order of the filters; empty if it may answer.
+/// Returns every reason against each of these offers, in the order of the filters; none for an offer that may answer.
 #[must_use]
-pub fn all_reasons(contract: &Contract, catalog: &Catalog, board: &Board, ask: &Ask, now: Timestamp, offer: &Offer) -> Vec<RefusalReason> {
+pub fn all_reasons<'o>(
+    (contract, catalog, board): (&Contract, &Catalog, &Board),
+    ask: &Ask,
+    now: Timestamp,
+    offers: impl IntoIterator<Item = &'o Arc<Offer>>,
+) -> Vec<(&'o Arc<Offer>, Vec<RefusalReason>)> {
     let view = View::new(contract, board, ask, now);
     let wanted = wanted::wanted(contract, catalog, board, &view);
-    if holds(&wanted.offers, offer) { view.reasons(offer).collect() } else { vec![wanted.why_not(offer)] }
+    let reasons = |offer: &Offer| if wanted.holds(offer) { view.reasons(offer).collect() } else { vec![wanted.why_not(offer)] };
+    offers.into_iter().map(|offer| (offer, reasons(offer))).collect()
 }
 
 /// Parts the wanted offers into those that may answer and those that may not.
@@ -151,10 +157,6 @@ fn part(view: &View, wanted: &wanted::WantedOffers) -> (Vec<Arc<Offer>>, Vec<Ref
     refused.extend(more_refused);
     refused.sort_by(|a, b| a.offer.id.cmp(&b.offer.id));
     (open, refused, waived)
-}
-
-fn holds(offers: &[Arc<Offer>], wanted: &Offer) -> bool {
-    offers.iter().any(|offer| offer.id == wanted.id)
 }
 
 /// Moves what outranks the score to the front and says why it did.

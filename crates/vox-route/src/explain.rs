@@ -4,7 +4,7 @@ use crate::catalog::{Locality, Offer, PriceState, Tier};
 use crate::decide::{Terms, all_reasons};
 use crate::{Ask, Board, Catalog, Contract, Decision, RefusalReason};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use vox_base::{NanoUsd, Timestamp};
 
 /// Everything about one decision.
@@ -149,7 +149,7 @@ impl Explanation {
     }
 }
 
-/// Returns every offer of the catalog that may not answer with every reason, also those nobody asked for.
+/// Returns every offer that may not answer with every reason, also those nobody asked for.
 #[must_use]
 pub fn all_refusals(
     contract: &Contract,
@@ -159,11 +159,12 @@ pub fn all_refusals(
     decision: &Decision,
     now: Timestamp,
 ) -> Vec<RefusedShown> {
-    let ranked = |offer: &Offer| decision.ranked.iter().any(|ranked| ranked.offer.id == offer.id);
-    let others = catalog.offers().iter().filter(|offer| !ranked(offer));
-    others
-        .flat_map(|offer| all_reasons(contract, catalog, board, ask, now, offer).into_iter().map(|reason| shown(offer, &reason)))
-        .collect()
+    let ranked: HashSet<&str> = decision.ranked.iter().map(|ranked| &*ranked.offer.id).collect();
+    let unlisted =
+        decision.refused.iter().map(|refused| &refused.offer).filter(|offer| catalog.find(&offer.provider, &offer.native_id).is_none());
+    let others = catalog.offers().iter().filter(|offer| !ranked.contains(&*offer.id)).chain(unlisted);
+    let all = all_reasons((contract, catalog, board), ask, now, others);
+    all.iter().flat_map(|(offer, reasons)| reasons.iter().map(|reason| shown(offer, reason))).collect()
 }
 
 /// Returns why one offer is not the pick; `None` if the catalog does not have it.
@@ -180,7 +181,10 @@ pub fn why_not(
     let (provider, native_id) = id.split_once('/')?;
     let offer = catalog.find(provider, native_id)?;
     let rank = decision.ranked.iter().position(|ranked| ranked.offer.id == offer.id);
-    let reasons = if rank.is_some() { Vec::new() } else { all_reasons(contract, catalog, board, ask, now, offer) };
+    let reasons = match rank {
+        Some(_) => Vec::new(),
+        None => all_reasons((contract, catalog, board), ask, now, [offer]).remove(0).1,
+    };
     let would_need = match rank {
         Some(0) => Vec::new(),
         Some(at) => vec![nearer(decision, at)],

@@ -36,20 +36,26 @@ pub(super) struct View<'a> {
     ceiling: NanoUsd,
 }
 
+/// An offer with what the board says about its provider.
+struct Seen<'a> {
+    offer: &'a Offer,
+    provider: Option<&'a ProviderState>,
+}
+
 /// The filters in the order of the specification.
-const FILTERS: [fn(&View, &Offer) -> Option<RefusalReason>; 12] = [
-    |view, offer| view.retired(offer),
-    |view, offer| view.capability(offer),
-    |view, offer| view.context(offer),
-    |view, offer| view.context_floor(offer),
-    |view, offer| view.credential(offer),
-    |view, offer| view.policy(offer),
-    |view, offer| view.privacy(offer),
-    |view, offer| view.health(offer),
-    |view, offer| view.tier(offer),
-    |view, offer| view.strength(offer),
-    |view, offer| view.money(offer),
-    |view, offer| view.latency(offer),
+const FILTERS: [fn(&View, &Seen) -> Option<RefusalReason>; 12] = [
+    |view, seen| view.retired(seen.offer),
+    |view, seen| view.capability(seen.offer),
+    |view, seen| view.context(seen.offer),
+    |view, seen| view.context_floor(seen.offer),
+    |view, seen| view.credential(seen),
+    |view, seen| view.policy(seen.offer),
+    |view, seen| view.privacy(seen),
+    |view, seen| view.health(seen),
+    |view, seen| view.tier(seen.offer),
+    |view, seen| view.strength(seen.offer),
+    |view, seen| view.money(seen.offer),
+    |view, seen| view.latency(seen.offer),
 ];
 
 impl<'a> View<'a> {
@@ -79,15 +85,27 @@ impl<'a> View<'a> {
 
     /// Returns every reason against an offer.
     pub(super) fn reasons<'o>(&'o self, offer: &'o Offer) -> impl Iterator<Item = RefusalReason> + 'o {
-        FILTERS.iter().filter_map(move |filter| filter(self, offer))
+        self.reasons_seen(Seen { offer, provider: self.board.provider(&offer.provider) })
+    }
+
+    fn reasons_seen<'o>(&'o self, seen: Seen<'o>) -> impl Iterator<Item = RefusalReason> + 'o {
+        FILTERS.iter().filter_map(move |filter| filter(self, &seen))
     }
 
     /// Parts offers into those that may answer and those that may not, with some filters lifted.
     pub(super) fn split(&self, offers: &[Arc<Offer>], lifted: &[Waiver]) -> (Vec<Arc<Offer>>, Vec<Refused>) {
         let mut open = Vec::with_capacity(offers.len());
         let mut refused = Vec::new();
+        let mut last: Option<(&Arc<str>, Option<&ProviderState>)> = None;
         for offer in offers {
-            match self.reasons(offer).find(|reason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver))) {
+            // Offers of one provider stand together and share its name, so it is looked up once.
+            let provider = match last {
+                Some((name, state)) if Arc::ptr_eq(name, &offer.provider) => state,
+                _ => self.board.provider(&offer.provider),
+            };
+            last = Some((&offer.provider, provider));
+            match self.reasons_seen(Seen { offer, provider }).find(|reason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver)))
+            {
                 None => open.push(offer.clone()),
                 Some(reason) => refused.push(Refused { offer: offer.clone(), reason }),
             }
@@ -99,25 +117,24 @@ impl<'a> View<'a> {
     /// lifted filters that mattered for it.
     pub(super) fn split_lifting(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Refused>, Vec<Waiver>) {
         let order = &self.contract.rules().waiver_order;
-        let (mut open, mut refused) = self.split(offers, &[]);
-        for n_lifted in 1..=order.len() {
+        let mut refused = Vec::new();
+        for n_lifted in 0..=order.len() {
+            let lifted = &order[..n_lifted];
+            let open;
+            (open, refused) = self.split(offers, lifted);
             if !open.is_empty() {
-                break;
+                let mattered =
+                    |waiver: &&Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(**waiver)));
+                let waived = lifted.iter().filter(mattered).copied().collect();
+                return (open, refused, waived);
             }
-            (open, refused) = self.split(offers, &order[..n_lifted]);
         }
-        let mattered = |waiver: &&Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(**waiver)));
-        let waived = order.iter().filter(mattered).copied().collect();
-        (open, refused, waived)
+        (Vec::new(), refused, Vec::new())
     }
 
     /// Returns the longest answer to make room and money for.
     pub(super) fn output_tokens(&self) -> u64 {
         self.ask.max_output_tokens.unwrap_or(self.contract.rules().context.output_reserve_tokens)
-    }
-
-    fn provider(&self, offer: &Offer) -> Option<&ProviderState> {
-        self.board.provider(&offer.provider)
     }
 
     fn retired(&self, offer: &Offer) -> Option<RefusalReason> {
@@ -143,8 +160,8 @@ impl<'a> View<'a> {
             .then_some(RefusalReason::ContextFloor { floor_tokens, available_tokens: offer.context_tokens })
     }
 
-    fn credential(&self, offer: &Offer) -> Option<RefusalReason> {
-        match self.provider(offer).map(|provider| provider.credential) {
+    fn credential(&self, seen: &Seen) -> Option<RefusalReason> {
+        match seen.provider.map(|provider| provider.credential) {
             Some(Credential::Present | Credential::NotNeeded) => None,
             Some(Credential::Rejected) => Some(RefusalReason::CredentialRejected),
             Some(Credential::Missing) | None => Some(RefusalReason::NoCredential),
@@ -160,14 +177,13 @@ impl<'a> View<'a> {
         }
     }
 
-    fn privacy(&self, offer: &Offer) -> Option<RefusalReason> {
-        let provider = self.provider(offer)?;
-        (provider.privacy > self.ask.privacy).then_some(RefusalReason::PrivacyClass)
+    fn privacy(&self, seen: &Seen) -> Option<RefusalReason> {
+        (seen.provider?.privacy > self.ask.privacy).then_some(RefusalReason::PrivacyClass)
     }
 
-    fn health(&self, offer: &Offer) -> Option<RefusalReason> {
-        let provider = self.provider(offer).map_or(Health::Ok, |provider| provider.health);
-        [provider, self.board.offer(&offer.id)].into_iter().find_map(|health| match health {
+    fn health(&self, seen: &Seen) -> Option<RefusalReason> {
+        let provider = seen.provider.map_or(Health::Ok, |provider| provider.health);
+        [provider, self.board.offer(&seen.offer.id)].into_iter().find_map(|health| match health {
             Health::CircuitOpen { until } if until > self.now => Some(RefusalReason::CircuitOpen { until }),
             Health::CoolingDown { until } if until > self.now => Some(RefusalReason::CoolingDown { until }),
             _ => None,

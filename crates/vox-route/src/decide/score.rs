@@ -13,11 +13,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use vox_base::{Micros, NanoUsd, Pico};
 
-const MILLION: i128 = 1_000_000;
-const TERMS: u32 = 4;
+const MILLION: i64 = 1_000_000;
+const TERMS: i64 = 4;
 const BEST_SUCCESS_PPM: i64 = 990_000;
 const SLOPE_FROM_COMPLEXITY: i64 = 5;
-const FAMILY_SHARE_PPM: i128 = 900_000;
+const FAMILY_SHARE_PPM: i64 = 900_000;
 
 /// What a score is made of. The four amounts are weighted and not yet divided by the success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,8 +78,8 @@ fn order(view: &View, a: &Ranked, b: &Ranked, fallbacks: &[String]) -> Ordering 
 
 struct Scorer<'a> {
     view: &'a View<'a>,
-    weights: [i128; 4],
-    failure_nano: i128,
+    weights: [i64; 4],
+    failure_nano: i64,
     output_tokens: u64,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Scorer<'a> {
         Self {
             view,
             weights: shares_ppm(&weights),
-            failure_nano: i128::from(view.task.failure_cost_micros) * 1000 * i128::from(view.complexity) / 5,
+            failure_nano: share(nano(view.task.failure_cost_micros), i64::from(view.complexity), 5),
             output_tokens: view.task.expected_output_tokens.min(view.ask.max_output_tokens.unwrap_or(u64::MAX)),
         }
     }
@@ -126,23 +126,25 @@ impl<'a> Scorer<'a> {
         let success_ppm = self.success_ppm(offer);
         let availability_ppm = offer.availability.uptime_ppm.unwrap_or(rules.priors.availability_ppm).min(1_000_000);
         let latency_ms = offer.availability.p50_ms.unwrap_or(self.view.task.latency_slo_ms);
-        let outage = i128::from(rules.scoring.failover_cost_micros) * i128::from(1_000_000 - availability_ppm) / 1000;
-        let failure = self.failure_nano * (MILLION - i128::from(success_ppm)) / MILLION;
+        let missing_ppm = |present_ppm: u32| MILLION - i64::from(present_ppm);
+        let outage = share(nano(rules.scoring.failover_cost_micros), missing_ppm(availability_ppm), MILLION);
+        let failure = share(self.failure_nano, missing_ppm(success_ppm), MILLION);
+        let weighted = |amount: i64, weight_ppm: i64| NanoUsd::new(share(amount, weight_ppm, MILLION));
         let terms = Terms {
             charge: charge.unwrap_or(assumed),
             charge_assumed: charge.is_none(),
             success_ppm,
             availability_ppm,
             latency_ms,
-            cost: weighted(i128::from(charge.unwrap_or(assumed).get()), efficiency),
+            cost: weighted(charge.unwrap_or(assumed).get(), efficiency),
             wait: weighted(self.wait_nano(latency_ms), latency),
             outage: weighted(outage, availability),
             failure: weighted(failure, precision),
         };
-        let sum: i128 = [terms.cost, terms.wait, terms.outage, terms.failure].iter().map(|term| i128::from(term.get())).sum();
-        let j = sum * MILLION / i128::from(success_ppm);
-        let j = if self.favoured(offer) { j * FAMILY_SHARE_PPM / MILLION } else { j };
-        Ranked { offer: offer.clone(), j: nano(j), terms }
+        let sum: NanoUsd = [terms.cost, terms.wait, terms.outage, terms.failure].into_iter().sum();
+        let j = share(sum.get(), MILLION, i64::from(success_ppm));
+        let j = if self.favoured(offer) { share(j, FAMILY_SHARE_PPM, MILLION) } else { j };
+        Ranked { offer: offer.clone(), j: NanoUsd::new(j), terms }
     }
 
     /// Returns the prior success: by tier, falling with complexity, moved by strength and by tiers below the preferred.
@@ -169,13 +171,14 @@ impl<'a> Scorer<'a> {
 
     /// Returns what waiting costs: nothing up to `excellent_ms`, rising to the task's price at `poor_ms`, and rising on
     /// beyond the task's own time.
-    fn wait_nano(&self, latency_ms: u64) -> i128 {
+    fn wait_nano(&self, latency_ms: u64) -> i64 {
         let bands = self.view.contract.rules().scoring.latency_bands;
         let slo_ms = self.view.task.latency_slo_ms;
-        let inside = latency_ms.saturating_sub(bands.excellent_ms).min(bands.poor_ms - bands.excellent_ms);
-        let inside_ppm = i128::from(inside) * MILLION / i128::from(bands.poor_ms - bands.excellent_ms);
-        let beyond_ppm = i128::from(latency_ms.saturating_sub(slo_ms)) * MILLION / i128::from(slo_ms);
-        i128::from(self.view.task.wait_micros_per_slo) * (inside_ppm + beyond_ppm) / 1000
+        let width_ms = bands.poor_ms - bands.excellent_ms;
+        let inside_ms = latency_ms.saturating_sub(bands.excellent_ms).min(width_ms);
+        let price = nano(self.view.task.wait_micros_per_slo);
+        let inside = share(price, whole(inside_ms), whole(width_ms));
+        inside.saturating_add(share(price, whole(latency_ms.saturating_sub(slo_ms)), whole(slo_ms)))
     }
 
     fn favoured(&self, offer: &Offer) -> bool {
@@ -186,15 +189,23 @@ impl<'a> Scorer<'a> {
 }
 
 /// Returns each weight in parts per million of the mean weight: charge, waiting, outage, failing.
-fn shares_ppm(weights: &Weights) -> [i128; 4] {
-    let share = |weight: u32| i128::from(TERMS) * i128::from(weight) * MILLION / i128::from(weights.sum());
+fn shares_ppm(weights: &Weights) -> [i64; 4] {
+    let share = |weight: u32| TERMS * i64::from(weight) * MILLION / i64::from(weights.sum());
     [share(weights.efficiency), share(weights.latency), share(weights.availability), share(weights.precision)]
 }
 
-fn weighted(amount: i128, share_ppm: i128) -> NanoUsd {
-    nano(amount * share_ppm / MILLION)
+/// Returns `amount × part / of`, rounded down, or the largest amount if it does not fit. None of them is negative.
+fn share(amount: i64, part: i64, of: i64) -> i64 {
+    match amount.checked_mul(part) {
+        Some(product) => product / of,
+        None => i64::try_from(i128::from(amount) * i128::from(part) / i128::from(of)).unwrap_or(i64::MAX),
+    }
 }
 
-fn nano(amount: i128) -> NanoUsd {
-    NanoUsd::new(i64::try_from(amount).unwrap_or(i64::MAX))
+fn nano(micros: u64) -> i64 {
+    whole(micros).saturating_mul(1000)
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

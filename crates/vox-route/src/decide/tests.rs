@@ -181,6 +181,9 @@ fn a_named_model_is_the_only_one_unless_fallback_is_asked_for() {
     world.ask.wanted = explicit("two/odd");
     let decision = world.decide();
     assert_eq!((ids(&decision), decision.n_not_wanted, decision.reason), (vec!["two/odd"], 5, PickReason::Explicit));
+    world.ask.wanted = Wanted::Bare("odd".into());
+    assert_eq!(world.decide().reason, PickReason::OnlyOffer);
+    world.ask.wanted = explicit("two/odd");
     world.ask.fallback = true;
     let decision = world.decide();
     assert_eq!((ids(&decision)[0], decision.ranked.len()), ("two/odd", 6));
@@ -203,7 +206,7 @@ fn a_model_no_list_mentions_can_be_called_by_name() {
     let mut world = tiers();
     world.ask.wanted = explicit("one/brand-new");
     let decision = world.decide();
-    assert_eq!(ids(&decision), ["one/brand-new"]);
+    assert_eq!((ids(&decision), decision.n_not_wanted), (vec!["one/brand-new"], 6));
     assert!(decision.ranked[0].terms.charge_assumed);
     world.ask.wanted = explicit("box/brand-new");
     assert_eq!(world.decide().ranked[0].terms.charge, NanoUsd::ZERO, "an engine of the user's own is free");

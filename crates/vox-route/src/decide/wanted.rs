@@ -21,6 +21,8 @@ pub(super) struct WantedOffers {
     pub(super) n_others: usize,
     /// Whether the task's premium alias may be the pick.
     pub(super) open_to_premium: bool,
+    /// Whether the named offer is one that no list mentions.
+    unlisted: bool,
     /// Whether offers are left out for want of admission.
     routed: bool,
 }
@@ -34,12 +36,13 @@ pub(super) fn wanted(contract: &Contract, catalog: &Catalog, board: &Board, view
     };
     let named = wanted.named.as_ref().map(|offer| offer.id.clone());
     wanted.offers.retain(|offer| (*offer.provider != *OFFLINE || named.as_ref() == Some(&offer.id)) && view.allowed(offer));
-    wanted.n_others = catalog.offers().len().saturating_sub(wanted.offers.len());
+    let n_listed = wanted.offers.len() - usize::from(wanted.named.as_ref().is_some_and(|named| wanted.unlisted && wanted.holds(named)));
+    wanted.n_others = catalog.offers().len() - n_listed;
     wanted
 }
 
 fn exactly(offers: Vec<Arc<Offer>>) -> WantedOffers {
-    WantedOffers { offers, named: None, n_others: 0, open_to_premium: false, routed: false }
+    WantedOffers { offers, named: None, n_others: 0, open_to_premium: false, unlisted: false, routed: false }
 }
 
 /// Returns the offers routing may pick from, of one family or of all.
@@ -74,21 +77,27 @@ fn bare(catalog: &Catalog, name: &str) -> Vec<Arc<Offer>> {
 }
 
 fn explicit(contract: &Contract, catalog: &Catalog, board: &Board, view: &View, (provider, native_id): (&str, &str)) -> WantedOffers {
-    let named = catalog.find(provider, native_id).cloned().unwrap_or_else(|| {
+    let listed = catalog.find(provider, native_id).cloned();
+    let unlisted = listed.is_none();
+    let named = listed.unwrap_or_else(|| {
         let local = board.provider(provider).is_some_and(|state| state.local);
         Arc::new(Offer::uncatalogued(provider, native_id, local))
     });
     if !view.ask.fallback || view.ask.forced {
-        return WantedOffers { named: Some(named.clone()), ..exactly(vec![named]) };
+        return WantedOffers { named: Some(named.clone()), unlisted, ..exactly(vec![named]) };
     }
     let mut wanted = routed(contract, catalog, None);
     if let Err(at) = wanted.offers.binary_search_by(|offer| offer.id.cmp(&named.id)) {
         wanted.offers.insert(at, named.clone());
     }
-    WantedOffers { named: Some(named), ..wanted }
+    WantedOffers { named: Some(named), unlisted, ..wanted }
 }
 
 impl WantedOffers {
+    pub(super) fn holds(&self, offer: &Offer) -> bool {
+        self.offers.binary_search_by(|wanted| wanted.id.cmp(&offer.id)).is_ok()
+    }
+
     /// Returns why an offer of the catalog is not among those looked at.
     pub(super) fn why_not(&self, offer: &Offer) -> RefusalReason {
         if self.routed && offer.lifecycle != Lifecycle::Confirmed && *offer.provider != *OFFLINE {

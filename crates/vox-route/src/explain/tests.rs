@@ -63,4 +63,8 @@ fn all_refusals_cover_what_nobody_asked_for() {
     assert_eq!(of("one/elite"), ["not_admitted"]);
     assert_eq!(of("two/light"), ["tier_floor"]);
     assert_eq!(of("one/pro"), [""; 0]);
+    world.ask.wanted = explicit("nobody/unlisted");
+    let decision = world.decide();
+    let all = all_refusals(&world.contract, &world.catalog(), &world.board(), &world.ask, &decision, NOW);
+    assert!(all.iter().any(|refused| refused.offer == "nobody/unlisted" && refused.reason == "no_credential"));
 }

@@ -180,7 +180,8 @@ fn rule_rows(rows: &mut Vec<Row>) {
 }
 
 fn discovery_rows(rows: &mut Vec<Row>) {
-    let sources: [(&str, fn(&Contract) -> &SourceRules); 3] = [
+    type Rules = fn(&Contract) -> &SourceRules;
+    let sources: [(&str, Rules); 3] = [
         ("openrouter", |c| &c.rules().discovery.openrouter),
         ("openai_compatible", |c| &c.rules().discovery.openai_compatible),
         ("local", |c| &c.rules().discovery.local),

@@ -98,11 +98,14 @@ proptest! {
 
 /// What is ranked passes every filter that was not lifted; what is not ranked has a reason; a ceiling is never passed.
 fn lawful((contract, catalog, board, ask): (&Contract, &Catalog, &Board, &Ask), decision: &Decision) -> Result<(), TestCaseError> {
-    for ranked in &decision.ranked {
-        let reasons = all_reasons(contract, catalog, board, ask, NOW, &ranked.offer);
-        prop_assert!(reasons.iter().all(|reason| reason.waiver().is_some_and(|waiver| decision.waived.contains(&waiver))), "{:?}", reasons);
-        prop_assert!(ranked.j > NanoUsd::ZERO);
+    for (offer, reasons) in all_reasons((contract, catalog, board), ask, NOW, decision.ranked.iter().map(|ranked| &ranked.offer)) {
+        let lifted = |reason: &RefusalReason| {
+            let named = matches!(&ask.wanted, Wanted::Explicit { .. });
+            reason.waiver().is_some_and(|waiver| named || decision.waived.contains(&waiver))
+        };
+        prop_assert!(reasons.iter().all(lifted), "{} {:?}", offer.id, reasons);
     }
+    prop_assert!(decision.ranked.iter().all(|ranked| ranked.j > NanoUsd::ZERO));
     let n_seen = decision.ranked.len() + decision.refused.len() + decision.n_not_wanted + decision.n_beyond;
     prop_assert!(n_seen >= catalog.offers().len(), "every offer is accounted for");
     if matches!(decision.mode, Mode::Scored) && ask.prefer != Prefer::Local {

@@ -52,7 +52,8 @@ fn codes(world: &World, id: &str) -> Vec<&'static str> {
     let catalog = world.catalog();
     let (provider, native_id) = id.split_once('/').unwrap();
     let offer = catalog.find(provider, native_id).unwrap();
-    all_reasons(&world.contract, &catalog, &world.board(), &world.ask, NOW, offer).iter().map(RefusalReason::code).collect()
+    let reasons = all_reasons((&world.contract, &catalog, &world.board()), &world.ask, NOW, [offer]).remove(0).1;
+    reasons.iter().map(RefusalReason::code).collect()
 }
 
 /// RT-24.
