@@ -15,7 +15,6 @@ use crate::discovery::Standing;
 use crate::secrets::Secrets;
 use serde::Serialize;
 use vox_base::{Coded, Kind, Timestamp};
-use vox_host::keychain::Keychain;
 use vox_host::paths::Dirs;
 use vox_store::Store;
 
@@ -30,8 +29,6 @@ pub struct Patient<'a> {
     pub store: Result<Option<Store>, Coded>,
     /// The secrets.
     pub secrets: &'a Secrets,
-    /// The desktop's keyring.
-    pub keychain: &'a Keychain,
     /// Reads the user's configuration.
     pub config: &'a dyn Fn() -> Result<Config, Coded>,
     /// Whether this looks like a build job (`CI` is set).

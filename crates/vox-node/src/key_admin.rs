@@ -5,7 +5,7 @@
 
 mod parse;
 
-pub use parse::{ParsedBudget, budget, duration_ms};
+pub use parse::{ParsedBudget, budget};
 
 use crate::keys::{Minted, mint};
 use parse::WINDOWS;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unlock::Opened;
 use vox_base::{Clock, Coded, Entropy, Kind, Secret, Timestamp};
+use vox_host::keychain::Keychain;
 use vox_host::lock::FileLock;
 use vox_store::Store;
 use vox_vault::{
@@ -111,6 +112,18 @@ impl Secrets {
     #[must_use]
     pub const fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Uses another chain.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.options.profile = profile;
+        self
+    }
+
+    /// Returns the desktop's keyring.
+    pub(crate) const fn keychain(&self) -> &Keychain {
+        &self.options.unlocking.keychain
     }
 
     /// Returns which chain is used.

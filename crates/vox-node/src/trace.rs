@@ -4,9 +4,11 @@
 //! which are the recorded tokens times the recorded prices.
 
 mod cost;
+mod replay;
 mod report;
 
 pub use cost::CostLine;
+pub use replay::{Replayed, replay};
 pub use report::{AttemptReport, DecisionReport, TokenReport, TraceReport};
 
 use vox_base::{Coded, InteractionId, Kind};

@@ -59,7 +59,7 @@ impl UsageQuery {
 }
 
 /// Sums over calls; `null` where no call had a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Sums {
     /// Calls.
     pub calls: i64,

@@ -27,7 +27,7 @@ pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
 
 /// Says which unlock store is active: a keyring that does not answer must not pass in silence.
 fn keyring(patient: &Patient<'_>) -> Finding {
-    match patient.keychain.probe() {
+    match patient.secrets.keychain().probe() {
         Ok(()) => Finding::new(Level::Info, "vault-keyring", "keyring", "active: it stored, returned and deleted a probe"),
         Err(inactive) => Finding::new(Level::Info, "vault-keyring", "keyring", inactive.to_string())
             .next("nothing, while a key file or a passphrase opens the vault; else start the desktop's keyring"),

@@ -1,4 +1,4 @@
-//! Budgets and durations as people type them.
+//! Budgets as people type them.
 
 use vox_base::NanoUsd;
 use vox_route::budget::Window;
@@ -30,23 +30,6 @@ pub fn budget(text: &str) -> Result<ParsedBudget, String> {
     if limit < NanoUsd::ZERO { Err(expected()) } else { Ok(ParsedBudget { window, limit: Some(limit) }) }
 }
 
-/// Reads `90s`, `15m`, `24h` or `30d` as milliseconds.
-///
-/// # Errors
-/// Says what was expected.
-pub fn duration_ms(text: &str) -> Result<i64, String> {
-    let expected = || "expected a number and s, m, h or d, for example `24h` or `30d`".to_owned();
-    let unit_ms = match text.as_bytes().last() {
-        Some(b's') => 1000,
-        Some(b'm') => 60_000,
-        Some(b'h') => 3_600_000,
-        Some(b'd') => 86_400_000,
-        _ => return Err(expected()),
-    };
-    let count: u32 = text[..text.len() - 1].parse().map_err(|_| expected())?;
-    Ok(i64::from(count) * unit_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,15 +41,6 @@ mod tests {
         assert_eq!(budget("none/week"), Ok(ParsedBudget { window: Window::Week, limit: None }));
         for bad in ["5", "5/year", "-1/day", "x/day", "/day", ""] {
             assert!(budget(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_duration_is_a_number_and_a_unit() {
-        assert_eq!(duration_ms("30d"), Ok(2_592_000_000));
-        assert_eq!(duration_ms("0s"), Ok(0));
-        for bad in ["30", "d", "-1h", "1y", "1.5h", ""] {
-            assert!(duration_ms(bad).is_err(), "{bad}");
         }
     }
 }

@@ -4,9 +4,12 @@ use super::{Result, block_on};
 use crate::context::Context;
 use crate::output::{Answer, table};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use vox_base::{Coded, Kind, NanoUsd};
 use vox_host::paths::Dir;
+use vox_store::{Drift, File, FileStatus};
 
 /// Look at the store.
 #[derive(Debug, clap::Subcommand)]
@@ -73,4 +76,93 @@ fn path(context: &Context) -> Result {
     let mut rows = vec![["", "path", "from", "mode"].map(str::to_owned).to_vec()];
     rows.extend(places.iter().map(Place::row));
     Ok(Answer::new("vox.db.path.v1", serde_json::json!({ "places": places }), table(&rows)))
+}
+
+#[derive(Serialize)]
+struct FileShown {
+    role: &'static str,
+    path: String,
+    bytes: u64,
+    wal_bytes: u64,
+    schema_version: i64,
+    pending_migrations: usize,
+    /// Settings of the engine, read back from the open connection.
+    pragmas: BTreeMap<&'static str, String>,
+}
+
+impl From<FileStatus> for FileShown {
+    fn from(file: FileStatus) -> Self {
+        Self {
+            role: role(file.file),
+            path: file.path.display().to_string(),
+            bytes: file.bytes,
+            wal_bytes: file.wal_bytes,
+            schema_version: file.schema_version,
+            pending_migrations: file.pending,
+            pragmas: file.pragmas.into_iter().collect(),
+        }
+    }
+}
+
+const fn role(file: File) -> &'static str {
+    match file {
+        File::State => "state",
+        File::Vault => "vault",
+    }
+}
+
+fn status(context: &Context) -> Result {
+    let Some(store) = context.existing_store()? else {
+        let data = serde_json::json!({ "exists": false, "files": [] });
+        return Ok(Answer::new("vox.db.status.v1", data, "there is no store yet: `vox up` makes one\n"));
+    };
+    let status = store.status()?;
+    let (calls, held) = block_on(async { Ok::<_, Coded>((store.count_calls().await?, store.held().await?)) })??;
+    let is_behind = status.files.iter().any(|file| file.pending > 0);
+    let held_nano_usd = held.iter().map(|call| call.amount).sum::<NanoUsd>();
+    let head = format!(
+        "{} {}\n{calls} calls stored, {} held ({held_nano_usd}){}\n",
+        status.engine,
+        status.sqlite_version,
+        held.len(),
+        if status.ended_unclean { ", the last process ended without closing" } else { "" }
+    );
+    let files: Vec<FileShown> = status.files.into_iter().map(FileShown::from).collect();
+    let mut rows = vec![["file", "path", "bytes", "log bytes", "schema", "pending"].map(str::to_owned).to_vec()];
+    rows.extend(files.iter().map(|file| {
+        vec![
+            file.role.to_owned(),
+            file.path.clone(),
+            file.bytes.to_string(),
+            file.wal_bytes.to_string(),
+            file.schema_version.to_string(),
+            file.pending_migrations.to_string(),
+        ]
+    }));
+    let data = serde_json::json!({
+        "exists": true, "engine": status.engine, "sqlite_version": status.sqlite_version, "sqlite_source_id": status.sqlite_source_id,
+        "ended_unclean": status.ended_unclean, "calls": calls, "held_calls": held.len(), "held_nano_usd": held_nano_usd.get(), "files": files,
+    });
+    Ok(Answer::new("vox.db.status.v1", data, format!("{head}{}", table(&rows))).exiting(if is_behind { 5 } else { 0 }))
+}
+
+fn verify(context: &Context) -> Result {
+    let store = context.existing_store()?.ok_or_else(|| Coded::new(Kind::Failed, "store.missing", "there is no store yet").next("vox up"))?;
+    let files = store.verify()?;
+    let mut text = String::new();
+    for file in &files {
+        let verdict = if file.drift.is_empty() { "as declared".to_owned() } else { format!("{} differences", file.drift.len()) };
+        text.push_str(&format!("{}  schema {}  {}  {verdict}\n", role(file.file), file.schema_version, file.digest));
+        file.drift.iter().for_each(|drift| text.push_str(&format!("  {drift}\n")));
+    }
+    let shown = |drift: &Drift| serde_json::json!({ "table": drift.table, "column": drift.column, "expected": drift.expected, "found": drift.found });
+    let data: Vec<_> = files
+        .iter()
+        .map(|file| {
+            let drift: Vec<_> = file.drift.iter().map(shown).collect();
+            serde_json::json!({ "role": role(file.file), "schema_version": file.schema_version, "digest": file.digest.to_string(), "drift": drift })
+        })
+        .collect();
+    let is_sound = files.iter().all(|file| file.drift.is_empty());
+    Ok(Answer::new("vox.db.verify.v1", serde_json::json!({ "files": data }), text).exiting(if is_sound { 0 } else { 5 }))
 }
