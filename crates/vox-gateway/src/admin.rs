@@ -4,11 +4,13 @@ use crate::body::Body;
 use crate::router::{Gateway, json};
 use crate::{caller, refusal};
 use http::{HeaderMap, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+use vox_api::{Budget, OwnKey, Reloaded};
 use vox_base::{Coded, Kind};
 use vox_node::keys::Caller;
+use vox_route::Limit;
 use vox_wire::Dialect;
 
 /// The routes of this API.
@@ -36,27 +38,29 @@ async fn value(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap) -> Res
     let node = &gateway.node;
     let asker = asker(gateway, headers)?;
     match (route, asker) {
-        (Route::OwnKey, Asker::Caller(caller)) => Ok(own_key(&caller)),
+        (Route::OwnKey, Asker::Caller(caller)) => to_value(&own_key(&caller)),
         (Route::OwnKey, Asker::Admin) => {
             Err(Coded::new(Kind::Usage, "gateway.admin_only", "this route speaks of a caller's own key").next("send the caller key instead"))
         }
         (_, Asker::Caller(_)) => Err(Coded::new(Kind::Refused, "gateway.admin_only", "a caller key does not open this route").next("use the `vox` command")),
         (Route::Reload, Asker::Admin) => {
             node.reload().await?;
-            Ok(json!({ "reloaded": true }))
+            to_value(&Reloaded { reloaded: true })
         }
         (Route::Trace(id), Asker::Admin) => to_value(&vox_node::trace::find(node.store(), id).await?),
     }
 }
 
 /// Returns what a caller may know of its own key.
-fn own_key(caller: &Caller) -> Value {
-    let limits: Vec<Value> = caller
-        .limits
-        .iter()
-        .map(|limit| json!({ "window": limit.window.as_str(), "limit_nano_usd": limit.amount }))
-        .collect();
-    json!({ "key_id": caller.key.key_id, "name": caller.key.name, "models": caller.models, "budgets": limits, "expires_at": caller.key.expires_at.map(|at| at.to_string()) })
+fn own_key(caller: &Caller) -> OwnKey {
+    let budget = |limit: &Limit| Budget { window: limit.window.as_str().to_owned(), limit_nano_usd: limit.amount };
+    OwnKey {
+        key_id: caller.key.key_id,
+        name: caller.key.name.to_string(),
+        models: caller.models.clone(),
+        budgets: caller.limits.iter().map(budget).collect(),
+        expires_at: caller.key.expires_at.map(|at| at.to_string()),
+    }
 }
 
 fn asker(gateway: &Gateway, headers: &HeaderMap) -> Result<Asker, Coded> {

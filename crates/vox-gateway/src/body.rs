@@ -13,7 +13,7 @@ pub(crate) enum Body {
     /// Everything at once.
     Whole(Option<Bytes>),
     /// Events as they come, and the place among open requests that they hold.
-    Stream(Box<ChatStream>, Slot),
+    Stream(Box<ChatStream>, #[expect(dead_code, reason = "held for its Drop")] Slot),
 }
 
 /// The stream was cut; the connection closes without the mark of a complete body.

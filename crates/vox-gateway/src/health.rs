@@ -4,7 +4,7 @@ use crate::body::Body;
 use crate::router::{Gateway, json};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use vox_api::Readiness;
 
 pub(crate) fn live() -> Response<Body> {
     text("ok\n", "text/plain; charset=utf-8")
@@ -12,12 +12,10 @@ pub(crate) fn live() -> Response<Body> {
 
 /// Answers 200, or 503 with the parts that fail.
 pub(crate) fn ready(gateway: &Gateway) -> Response<Body> {
-    let mut failing = gateway.node.failing();
-    if gateway.is_draining() {
-        failing.push("draining");
-    }
-    let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json(status, &json!({ "ready": failing.is_empty(), "failing": failing, "notes": gateway.node.notes() }))
+    let draining = gateway.is_draining().then_some("draining");
+    let failing: Vec<String> = gateway.node.failing().into_iter().chain(draining).map(str::to_owned).collect();
+    let readiness = Readiness { ready: failing.is_empty(), failing, notes: gateway.node.notes() };
+    json(if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
 }
 
 pub(crate) fn metrics(gateway: &Gateway) -> Response<Body> {

@@ -5,8 +5,7 @@ use vox_base::{Coded, Kind, NanoUsd};
 use vox_node::chat::Hints;
 
 /// Every hint that exists, so that a misspelt one is an error and not a silent default.
-const NAMES: [&str; 8] = ["task", "complexity", "budget-usd", "prefer", "force", "session", "run", "fallback"];
-const ALSO_READ: [&str; 2] = ["timeout-ms", "unknown"];
+const NAMES: [&str; 10] = ["task", "complexity", "budget-usd", "prefer", "force", "session", "run", "fallback", "timeout-ms", "unknown"];
 
 /// Reads the hints of a request.
 pub(crate) fn read(headers: &HeaderMap, metadata: &[(String, String)]) -> Result<Hints, Coded> {
@@ -41,7 +40,7 @@ fn apply(hints: &mut Hints, name: &str, value: &str, place: &str) -> Result<(), 
         "unknown" => hints.drop_unknown = one_of(value, [("drop", true), ("refuse", false)], place)?,
         "timeout-ms" => hints.timeout_ms = Some(value.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| invalid(place, "milliseconds above 0"))?),
         _ => {
-            let known: Vec<_> = NAMES.iter().chain(&ALSO_READ).map(|name| format!("x-vox-{name}")).collect();
+            let known: Vec<_> = NAMES.iter().map(|name| format!("x-vox-{name}")).collect();
             return Err(invalid(place, &format!("one of {}", known.join(", "))));
         }
     }

@@ -16,8 +16,8 @@ use vox_wire::{Chat, Dialect, Endpoint, WireError};
 const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
 
 /// Answers one model call.
-pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, slot: Slot) -> Response<Body> {
-    match answer(gateway, dialect, endpoint, request).await {
+pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, mut slot: Slot) -> Response<Body> {
+    match answer(gateway, dialect, endpoint, request, &mut slot).await {
         Ok(reply) => success(reply, slot),
         Err(refused) => {
             let id = refused.trail.as_ref().map_or_else(String::new, |trail| trail.interaction_id.to_string());
@@ -30,13 +30,14 @@ pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint
     }
 }
 
-async fn answer(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn answer(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, slot: &mut Slot) -> Result<Reply, Refusal> {
     let (head, incoming) = request.into_parts();
     let node = &gateway.node;
     if gateway.is_draining() {
         return Err(Coded::new(Kind::Failed, "gateway.node_draining", "the node is stopping").next("try again in a moment").into());
     }
     let caller = caller::authenticate(&head.headers, node, node.now())?;
+    slot.count_for(&caller).map_err(|error| Refusal { retry_after_s: Some(1), ..Refusal::from(error) })?;
     check_content_type(&head.headers)?;
     let limit = node.settings().limits.body_bytes;
     let body = body::read(incoming, limit).await.map_err(|unread| unreadable(&unread, limit))?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use vox_base::{Coded, Kind};
 use vox_node::Node;
+use vox_node::keys::Caller;
 use vox_wire::{Dialect, Endpoint};
 
 /// The served surface of one node.
@@ -138,19 +139,43 @@ fn overloaded(dialect: Dialect) -> Response<Body> {
 }
 
 /// One of the node's open requests, until the last byte of its answer.
-pub(crate) struct Slot(Arc<AtomicUsize>);
+pub(crate) struct Slot {
+    n_open: Arc<AtomicUsize>,
+    caller: Option<Arc<Caller>>,
+}
 
 impl Slot {
     fn take(n_open: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
         let before = n_open.fetch_add(1, Ordering::Relaxed);
-        let slot = Self(n_open.clone());
+        let slot = Self { n_open: n_open.clone(), caller: None };
         (before < limit).then_some(slot)
+    }
+
+    /// Counts the request for its caller too.
+    ///
+    /// # Errors
+    /// The key has as many open requests as it may.
+    pub(crate) fn count_for(&mut self, caller: &Arc<Caller>) -> Result<(), Coded> {
+        let before = caller.n_open.fetch_add(1, Ordering::Relaxed);
+        self.caller = Some(caller.clone());
+        match caller.key.concurrency {
+            Some(limit) if i64::from(before) >= limit => Err(Coded::new(
+                Kind::Refused,
+                "gateway.rate_limited",
+                format!("the key has {before} open requests and may have {limit}"),
+            )
+            .next("wait for one to end, or `vox keys set ID --concurrency N`")),
+            _ => Ok(()),
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.n_open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(caller) = &self.caller {
+            caller.n_open.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 pub mod ask;
 pub mod chat;
 pub mod discovery;
-//TMP pub mod doctor;
-//TMP pub mod key_admin;
+pub mod doctor;
+pub mod key_admin;
 pub mod keys;
 mod ledger;
 mod metrics;
@@ -19,7 +19,7 @@ pub mod secrets;
 pub mod settings;
 pub mod snapshot;
 pub mod trace;
-//TMP pub mod usage;
+pub mod usage;
 
 pub use metrics::Metrics;
 pub use node::{Config, Node, NodeOptions};

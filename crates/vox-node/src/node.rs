@@ -61,7 +61,7 @@ pub struct Node {
     keys: ArcSwap<KeyTable>,
     seen: Mutex<Seen>,
     stale: ArcSwap<Option<String>>,
-    metrics: Metrics,
+    pub(crate) metrics: Metrics,
     ending: Arc<Notify>,
     started_at: Timestamp,
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use vox_base::{Document, Secret};
+use std::path::PathBuf;
+use vox_base::{Coded, Document, Kind, Secret};
 
 /// The registry of environment variables.
 pub(crate) const REGISTRY: &str = include_str!("../../../contracts/config/env-vars.v1.yaml");
@@ -25,6 +26,11 @@ impl Environment {
     /// Returns a variable exactly as it is.
     pub(crate) fn raw(&self, name: &str) -> Option<OsString> {
         self.0.get(name).cloned()
+    }
+
+    /// Returns the path of this program.
+    pub(crate) fn program(&self) -> Result<PathBuf, Coded> {
+        std::env::current_exe().map_err(|error| Coded::new(Kind::Failed, "cli.runtime", format!("the program's own path is unknown: {error}")))
     }
 
     /// Returns a variable that may hold a secret, empty or not.

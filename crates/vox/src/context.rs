@@ -5,6 +5,7 @@ mod vault;
 use crate::cli::{Color, Global};
 use crate::config::Environment;
 use crate::output::Output;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
@@ -98,6 +99,26 @@ impl Context {
             entropy: self.entropy.clone(),
         };
         Node::open(options).await
+    }
+
+    /// Returns the global flags that a node in the background must get too; the environment it inherits.
+    pub(crate) fn passed_on(&self) -> Vec<OsString> {
+        let global = &self.global;
+        let dirs = [
+            ("--data-dir", &global.data_dir),
+            ("--state-dir", &global.state_dir),
+            ("--config-dir", &global.config_dir),
+            ("--cache-dir", &global.cache_dir),
+            ("--spool-dir", &global.spool_dir),
+        ];
+        let mut flags: Vec<OsString> = dirs.into_iter().filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into_os_string()])).flatten().collect();
+        if let Some(db) = &global.db {
+            flags.extend(["--db".into(), db.into()]);
+        }
+        if global.offline {
+            flags.push("--offline".into());
+        }
+        flags
     }
 
     /// Returns the client for providers.

@@ -21,6 +21,11 @@ impl Answer {
         Self { schema, data, text: text.into(), exit: 0 }
     }
 
+    /// Returns an answer that prints nothing, in JSON either: what there was to say has been said.
+    pub(crate) const fn silent(exit: u8) -> Self {
+        Self { schema: "", data: Value::Null, text: String::new(), exit }
+    }
+
     /// Sets the exit code.
     pub(crate) const fn exiting(mut self, exit: u8) -> Self {
         self.exit = exit;
@@ -47,7 +52,7 @@ impl Output {
 
     /// Prints an answer. A closed pipe is a reader who has seen enough, not an error.
     pub(crate) fn answer(&self, answer: &Answer) {
-        if self.json {
+        if self.json && !answer.schema.is_empty() {
             let envelope = json!({ "schema": answer.schema, "ok": true, "data": answer.data, "warnings": self.warnings() });
             stdout(&format!("{envelope}\n"));
         } else if !answer.text.is_empty() {

@@ -1,27 +1,19 @@
 //! What a running node leaves for other commands to find it: its address, its process and the token of its own API.
 
-use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
-use vox_base::{Coded, Digest, Entropy, Secret, Timestamp};
+use vox_api::{Transport, Unreachable};
+use vox_base::{Coded, Digest, Entropy, Secret};
 use vox_host::fs;
+
+pub(crate) use vox_api::Running;
 
 const FILE: &str = "node.json";
 const TOKEN: &str = "admin-token";
-const PROBE: Duration = Duration::from_millis(300);
-
-/// Where a node runs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Running {
-    /// Its process.
-    pub(crate) pid: u32,
-    /// Its address.
-    pub(crate) address: SocketAddr,
-    /// When it began.
-    pub(crate) started_at: Timestamp,
-}
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
+const PROBE: Duration = Duration::from_millis(500);
 
 /// Returns the node that runs on this home, if its process lives.
 pub(crate) fn read(state_dir: &Path) -> Option<Running> {
@@ -63,26 +55,35 @@ fn make_token(path: &Path, entropy: &dyn Entropy) -> Result<Secret<String>, Code
     Ok(Secret::new(token))
 }
 
-/// Asks an address of this machine whether a vox answers there.
+/// Returns whether a vox answers at an address of this machine.
 pub(crate) fn answers_as_vox(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect_timeout(&address, PROBE)?;
-        stream.set_read_timeout(Some(PROBE))?;
-        write!(stream, "GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        let mut answer = [0; 512];
-        let n = stream.read(&mut answer)?;
-        Ok(answer[..n].windows(14).any(|window| window == b"vox is running"))
-    };
-    ask().unwrap_or(false)
+    vox_api::Client::new(&Loopback { address }).readiness().is_ok()
 }
 
-/// Asks a running node for a page of its own API.
-pub(crate) fn ask(running: &Running, token: &Secret<String>, path: &str) -> Option<serde_json::Value> {
-    let mut stream = TcpStream::connect_timeout(&running.address, PROBE).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n", running.address, token.expose()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    serde_json::from_str(body).ok()
+/// Talks to a node of this machine, one connection a request.
+pub(crate) struct Loopback {
+    pub(crate) address: SocketAddr,
+}
+
+impl Transport for Loopback {
+    fn send(&self, method: &str, path: &str) -> Result<(u16, Vec<u8>), Unreachable> {
+        let exchange = || -> std::io::Result<Vec<u8>> {
+            let mut stream = TcpStream::connect_timeout(&self.address, PROBE)?;
+            stream.set_read_timeout(Some(PROBE))?;
+            write!(stream, "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", self.address)?;
+            let mut answer = Vec::new();
+            stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = exchange().map_err(|error| Unreachable(format!("nobody answers at {}: {error}", self.address)))?;
+        parse(&answer).ok_or_else(|| Unreachable(format!("what answers at {} is no vox node", self.address)))
+    }
+}
+
+/// Returns the status and body of an answer with a plain body.
+fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
 }

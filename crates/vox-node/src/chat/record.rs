@@ -346,7 +346,11 @@ impl Open {
         if let Some(reported) = tally.provider_cost {
             return (Some(reported), CostSource::ProviderReported);
         }
-        let usage = tally.usage;
+        let mut usage = tally.usage;
+        if self.call.endpoint == vox_wire::Endpoint::Embeddings {
+            // Vectors are not billed as output; the provider reports none.
+            usage.output = usage.output.or(Some(0));
+        }
         if tally.is_suspect() || usage.total_input().is_none() || usage.total_output().is_none() {
             return self.labelled(self.estimated(if tally.is_suspect() { Usage::default() } else { usage }, tally.n_output_bytes));
         }
