@@ -149,3 +149,28 @@ fn spelling_and_order_are_not_drift() {
     let other = Schema::of(["CREATE TABLE t (a TEXT CHECK (a IN ('x', 'y  z')), b INTEGER)"]);
     assert_eq!(a.drift(&other).len(), 1);
 }
+
+#[test]
+fn contracts_their_schema_and_the_type_agree() {
+    let validator = jsonschema::validator_for(&crate::json_schema()).unwrap();
+    let contracts = [
+        ("gateway.v1.yaml", include_str!("../../../contracts/db/gateway.v1.yaml")),
+        ("routing.v1.yaml", include_str!("../../../contracts/db/routing.v1.yaml")),
+        ("storage.v1.yaml", include_str!("../../../contracts/db/storage.v1.yaml")),
+        ("vault.v1.yaml", include_str!("../../../contracts/db/vault.v1.yaml")),
+    ];
+    for (name, text) in contracts {
+        read(name, text).unwrap();
+        let value: serde_json::Value = vox_base::Document::parse(name, text).unwrap().decode().unwrap();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [] as [String; 0], "{name}");
+    }
+    for (from, to) in
+        [("nullable: true", "nulable: true"), ("file: state", "file: attic"), ("class: S3", "class: S9"), ("    row: Call\n", "")]
+    {
+        let text = SOUND.replacen(from, to, 1);
+        let value: serde_json::Value = vox_base::Document::parse(PATH, &text).unwrap().decode().unwrap();
+        assert!(!validator.is_valid(&value), "the schema takes `{to}`");
+        assert!(read(PATH, &text).is_err(), "the type takes `{to}`");
+    }
+}

@@ -4,6 +4,8 @@
 //! them, and prints calls a second and processor time per call of the whole process; then appends intents. The baseline
 //! is one write with a sync to a file beside the store.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 #[path = "../tests/sample.rs"]
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 mod sample;
@@ -65,8 +67,11 @@ fn intents(store: &vox_store::Store) {
         let interaction_id = sample::interaction_id(n, sample::NOON);
         let intent = Intent { interaction_id, key_id: Some(sample::key_id(1)), amount: NanoUsd::new(5000), at: sample::NOON };
         log.append(&intent).expect("the intent is written");
+        if n >= 32 {
+            log.release(sample::interaction_id(n - 32, sample::NOON)).expect("the release is written");
+        }
     }
-    println!("intent append: {:.0} ns", started.elapsed().as_secs_f64() * 1e9 / 200_000.0);
+    println!("intent appended and released: {:.0} ns", started.elapsed().as_secs_f64() * 1e9 / 200_000.0);
 }
 
 fn sync_micros(dir: &std::path::Path) -> f64 {

@@ -13,5 +13,7 @@ mod writer;
 pub(crate) use connection::{APPLICATION_IDS, pragmas, writer as writer_connection};
 pub(crate) use header::{Header, judge};
 pub(crate) use readers::Readers;
-pub(crate) use tx::{EachRow, Statements, Tx};
+#[cfg(test)]
+pub(crate) use tx::EachRow;
+pub(crate) use tx::{Statements, Tx};
 pub(crate) use writer::{Settling, Writer, quick_check};

@@ -97,7 +97,7 @@ impl Store {
     /// Never waits, and is retried for as long as the process lives.
     pub fn settle(&self, call: calls::SettledCall) {
         if let Some(writer) = &self.0.state.writer {
-            writer.queue.settle(call);
+            writer.queue.settle(Box::new(call));
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn options(data_dir: &Path) -> OpenOptions {
 }
 
 pub(crate) fn open(data_dir: &Path) -> Store {
-    Store::open(options(data_dir)).unwrap()
+    Store::open(options(data_dir)).expect("the store opens")
 }
 
 fn id<K>(n: u64, at: Timestamp) -> Id<K> {
@@ -133,7 +133,7 @@ pub(crate) fn decision(decision_id: DecisionId, interaction_id: InteractionId, a
 
 pub(crate) fn entry(n: u64, call_id: InteractionId, at: Timestamp) -> BudgetEntry {
     BudgetEntry {
-        entry_id: EntryId::new(at, id::<()>(n, at).as_bytes()[6..].try_into().unwrap()),
+        entry_id: EntryId::new(at, id::<()>(n, at).as_bytes()[6..].try_into().expect("ten bytes")),
         account: key_id(1).to_string().into(),
         kind: "settle".into(),
         amount_nano_usd: NanoUsd::new(1250),

@@ -54,7 +54,7 @@ async fn gw_37_unsettled_calls_of_a_killed_node_are_held_listed_and_reconciled()
     assert_eq!(spent(&store, 1).await, 1234 + 1250);
     let lost = store.call(Wanted::Id(sample::interaction_id(2, NOON))).await.unwrap().unwrap().interaction;
     assert_eq!((lost.outcome.as_ref(), lost.cost_source.as_ref(), lost.cost_nano_usd), ("lost", "held", Some(NanoUsd::new(1234))));
-    let audit = store.read(|tx| Ok(tx.value::<i64>("SELECT count(*) FROM budget_entries WHERE kind = 'correct' AND by = 'console'", &[])?));
+    let audit = store.read(|tx| tx.value::<i64>("SELECT count(*) FROM budget_entries WHERE kind = 'correct' AND by = 'console'", &[]));
     assert_eq!(audit.await.unwrap(), Some(4), "each correction says who made it");
     let again = store.reconcile(correction(2, 1)).await.unwrap_err();
     assert!(matches!(again, StoreError::NotFound(_)), "{again}");

@@ -4,8 +4,9 @@ use crate::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
+use std::cell::Cell;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vox_contract::File;
 
 /// The mark of each role in the file header: `voxS` and `voxV`.
@@ -81,6 +82,27 @@ fn mark(connection: &Connection, file: File) -> Result<(), StoreError> {
         connection.pragma_update(None, "application_id", wanted)?;
     }
     Ok(())
+}
+
+/// Waits for another process's write in small uneven steps. The steps of SQLite's own handler grow to 100 ms, and among
+/// several busy processes whoever sleeps that long is passed over until it gives up.
+pub(crate) fn wait_evenly(connection: &mut Connection) -> Result<(), StoreError> {
+    Ok(connection.busy_handler(Some(wait_a_little))?)
+}
+
+fn wait_a_little(times: i32) -> bool {
+    thread_local! {
+        static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    let since = if times == 0 { now } else { SINCE.get().unwrap_or(now) };
+    SINCE.set(Some(since));
+    let patient = now - since < BUSY_TIMEOUT;
+    if patient {
+        let uneven = u64::from(now.duration_since(since).subsec_nanos()).wrapping_mul(u64::from(std::process::id())) % 1000;
+        std::thread::sleep(Duration::from_micros(500 + uneven));
+    }
+    patient
 }
 
 fn configure(connection: &Connection) -> Result<(), StoreError> {

@@ -24,6 +24,9 @@ const WARM_ROUNDS: u32 = 20;
 /// Idle time after which the log is truncated.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// A settled call on its way; it is about two kilobytes, and in a box it is moved once.
+pub(crate) type Queued = Box<SettledCall>;
+
 /// An operation somebody waits for.
 pub(crate) trait Operation: Send {
     /// Runs inside its savepoint and says whether it succeeded.
@@ -35,7 +38,7 @@ pub(crate) trait Operation: Send {
 /// What the writer takes at once.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub(crate) settles: Vec<SettledCall>,
+    pub(crate) settles: Vec<Queued>,
     pub(crate) operations: Vec<Box<dyn Operation>>,
 }
 
@@ -55,7 +58,7 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    settles: VecDeque<SettledCall>,
+    settles: VecDeque<Queued>,
     operations: VecDeque<Box<dyn Operation>>,
     sleep: Sleep,
     stopping: bool,
@@ -80,7 +83,7 @@ impl Queue {
     }
 
     /// Adds a settled call; never waits.
-    pub(crate) fn settle(&self, call: SettledCall) {
+    pub(crate) fn settle(&self, call: Queued) {
         let mut state = self.state.lock();
         state.settles.push_back(call);
         state.enqueued += 1;
@@ -160,7 +163,7 @@ impl Queue {
     }
 
     /// Puts settled calls back in front after a commit that failed as a whole, and waits a moment before the next try.
-    pub(crate) fn put_back(&self, calls: Vec<SettledCall>) {
+    pub(crate) fn put_back(&self, calls: Vec<Queued>) {
         let mut state = self.state.lock();
         for call in calls.into_iter().rev() {
             state.settles.push_front(call);
@@ -197,6 +200,13 @@ impl Queue {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells everybody who waits that nothing will be written any more.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.stopping = true;
+        state.operations.clear();
     }
 
     /// Takes no more operations; the writer ends when what waits is done.

@@ -4,7 +4,7 @@
 //! one savepoint; only when one of them fails are they run again one by one.
 
 use super::connection;
-use super::queue::{Batch, Next, Queue};
+use super::queue::{Batch, Next, Queue, Queued};
 use super::tx::{Statements, Tx};
 use crate::StoreError;
 use crate::calls::SettledCall;
@@ -16,6 +16,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use vox_contract::File;
 
+/// Called with the calls of each commit.
+pub(crate) type Committed = dyn Fn(&[Queued]) + Send + Sync;
+
 /// How settled calls are written, and who hears of it; the engine knows neither tables nor intents.
 #[derive(Clone)]
 pub(crate) struct Settling {
@@ -24,7 +27,7 @@ pub(crate) struct Settling {
     /// Writes one call.
     pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
     /// Hears which calls are committed.
-    pub(crate) committed: Arc<dyn Fn(&[SettledCall]) + Send + Sync>,
+    pub(crate) committed: Arc<Committed>,
 }
 
 /// The writer of one file.
@@ -35,12 +38,14 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection that is configured and migrated.
-    pub(crate) fn start(connection: Connection, path: PathBuf, file: File, settling: Settling) -> Result<Self, StoreError> {
+    pub(crate) fn start(mut connection: Connection, path: PathBuf, file: File, settling: Settling) -> Result<Self, StoreError> {
+        connection::wait_evenly(&mut connection)?;
         let queue = Arc::new(Queue::new());
         let thread_queue = queue.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("vox-{}-writer", file.as_str()))
-            .spawn(move || serve(connection, &path, file, &thread_queue, &settling))?;
+        let thread = std::thread::Builder::new().name(format!("vox-{}-writer", file.as_str())).spawn(move || {
+            let served = Served(thread_queue);
+            serve(connection, &path, file, &served.0, &settling);
+        })?;
         Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
@@ -55,6 +60,15 @@ impl Writer {
         if thread.is_finished() && thread.join().is_err() {
             tracing::error!("the writer of the store panicked");
         }
+    }
+}
+
+/// However the thread ends, nobody waits for it for ever.
+struct Served(Arc<Queue>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -76,8 +90,9 @@ fn serve(mut connection: Connection, path: &std::path::Path, file: File, queue: 
 }
 
 fn reopen(path: &std::path::Path, file: File) -> Result<Connection, StoreError> {
-    let connection = connection::writer(path, file)?;
+    let mut connection = connection::writer(path, file)?;
     quick_check(&connection)?;
+    connection::wait_evenly(&mut connection)?;
     Ok(connection)
 }
 
@@ -129,8 +144,8 @@ fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, sett
     }
     match committed {
         Ok(()) => {
-            let (written, lost) = without(batch.settles, &refused);
-            queue.count_settled(written.len(), lost);
+            let written = if refused.is_empty() { batch.settles } else { without(batch.settles, &refused) };
+            queue.count_settled(written.len(), refused.len());
             if !written.is_empty() {
                 (settling.committed)(&written);
             }
@@ -146,9 +161,8 @@ fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, sett
     }
 }
 
-fn without(calls: Vec<SettledCall>, refused: &[usize]) -> (Vec<SettledCall>, usize) {
-    let kept = calls.into_iter().enumerate().filter(|(at, _)| !refused.contains(at)).map(|(_, call)| call).collect();
-    (kept, refused.len())
+fn without(calls: Vec<Queued>, refused: &[usize]) -> Vec<Queued> {
+    calls.into_iter().enumerate().filter(|(at, _)| !refused.contains(at)).map(|(_, call)| call).collect()
 }
 
 fn transaction(
@@ -181,7 +195,7 @@ fn alone(
 }
 
 /// Writes settled calls and returns the places of those that were refused.
-fn settle_all(statements: &mut Statements<'_>, calls: &[SettledCall], settling: &Settling) -> Result<Vec<usize>, StoreError> {
+fn settle_all(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
     if calls.is_empty() {
         return Ok(Vec::new());
     }

@@ -124,6 +124,15 @@ async fn what_is_queued_when_the_store_closes_is_committed() {
     assert!(!again.status().unwrap().ended_unclean);
 }
 
+#[tokio::test]
+async fn nobody_waits_for_a_writer_that_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let store = sample::open(home.path());
+    let gone = store.write(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
+    assert_eq!(gone, Err(StoreError::Closed));
+    assert_eq!(store.write(|_| Ok(())).await, Err(StoreError::Closed));
+}
+
 #[test]
 fn errors_carry_the_code_and_kind_of_the_specification() {
     let cases = [
