@@ -109,14 +109,24 @@ const RULES: &[Rule] = &[
         except: &[],
         because: "a core does no IO and reads no clock, environment or randomness",
     },
-    Rule { words: &["std::env::"], within: &[], except: &["crates/vox/src/config", "crates/vox/src/main.rs"], because: "the environment is read in vox/src/config" },
+    Rule {
+        words: &["std::env::"],
+        within: &[],
+        except: &["crates/vox/src/config", "crates/vox/src/main.rs"],
+        because: "the environment is read in vox/src/config",
+    },
     Rule {
         words: &["println!", "eprintln!", "print!(", "eprint!("],
         within: &[],
         except: &["crates/vox/src/output.rs"],
         because: "only vox/src/output.rs prints",
     },
-    Rule { words: &["todo!(", "unimplemented!(", "dbg!(", "TODO", "FIXME"], within: &[], except: &[], because: "unfinished work is not committed" },
+    Rule {
+        words: &["todo!(", "unimplemented!(", "dbg!(", "TODO", "FIXME"],
+        within: &[],
+        except: &[],
+        because: "unfinished work is not committed",
+    },
 ];
 
 impl Rule {
