@@ -49,13 +49,17 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, mut phase: watc
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
     let deadline = tokio::time::Instant::now() + drain;
+    // New connections are still answered, so that whoever asks hears 503 and not a dead port; nobody waits for them.
+    let mut late = JoinSet::new();
     loop {
         tokio::select! {
             ended = connections.join_next() => if ended.is_none() { return Ended::Drained },
             () = tokio::time::sleep_until(deadline) => break,
             _ = phase.changed() => if *phase.borrow() == Phase::Ending { break },
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                late.spawn(connection(stream, gateway.clone(), phase.clone()));
+            },
         }
     }
     let n_cut = connections.len();

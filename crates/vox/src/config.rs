@@ -56,8 +56,13 @@ impl Environment {
             return Vec::new();
         }
         let known = registered();
-        let is_known = |name: &str| known.iter().any(|known| matches_form(known, name));
-        let unknown = unregistered.into_iter().filter(|name| !is_known(name));
+        let unknown: Vec<&String> = unregistered.into_iter().filter(|name| !known.iter().any(|known| matches_form(known, name))).collect();
+        if unknown.is_empty() {
+            return Vec::new();
+        }
+        // Some secrets have names of ours too, such as `VOX_OPENROUTER_API_KEY`.
+        let secrets = vox_vault::Registry::builtin();
+        let unknown = unknown.into_iter().filter(|name| secrets.by_env(name).is_none());
         unknown.map(|name| warning(name, nearest(name, &known))).collect()
     }
 }
