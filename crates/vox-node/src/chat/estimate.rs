@@ -18,3 +18,10 @@ pub(super) fn completed(reported: Usage, input_estimate: u64, n_output_bytes: u6
         ..reported
     }
 }
+
+/// Returns the usage reported in an answer that broke off: a count speaks for what came before it, such as the one token
+/// that Anthropic tells at the beginning, so the text seen may say more.
+pub(super) fn so_far(reported: Usage, n_output_bytes: u64) -> Usage {
+    let seen = n_output_bytes.div_ceil(BYTES_PER_TOKEN).saturating_sub(reported.reasoning.unwrap_or(0));
+    Usage { output: reported.output.map(|count| count.max(seen)), ..reported }
+}

@@ -294,7 +294,7 @@ impl CallRecord {
     /// The stream broke after its first token; what was seen is charged as estimated.
     pub(super) fn broken(&mut self, failed: &Failed, tally: &Tally) {
         let Some(mut open) = self.0.take() else { return };
-        let charge = open.labelled(open.estimated(tally.usage, tally.n_output_bytes));
+        let charge = open.labelled(open.estimated(estimate::so_far(tally.usage, tally.n_output_bytes), tally.n_output_bytes));
         open.close_attempt("failed", Some(failed), Some(tally), charge);
         open.settle(Outcome::of_failure(failed.class), Some(tally));
     }
@@ -311,7 +311,7 @@ impl CallRecord {
 
     fn stopped(&mut self, attempt: &'static str, outcome: Outcome, tally: &Tally) {
         let Some(mut open) = self.0.take() else { return };
-        let charge = open.labelled(open.estimated(tally.usage, tally.n_output_bytes));
+        let charge = open.labelled(open.estimated(estimate::so_far(tally.usage, tally.n_output_bytes), tally.n_output_bytes));
         open.close_attempt(attempt, None, Some(tally), charge);
         open.settle(outcome, Some(tally));
     }

@@ -163,6 +163,9 @@ impl Request<'_> {
         if incoming.status != 200 {
             return Err(self.refused(incoming, request_id, until).await);
         }
+        if self.chat.stream && is_document(&incoming.headers) {
+            return Err(self.instead_of_a_stream(incoming, request_id, until).await);
+        }
         self.read(Source::Network(incoming.body), request_id, started).await
     }
 
@@ -217,6 +220,14 @@ impl Request<'_> {
         let class = vox_route::attempt::classify(status, &words(&error), retry_after_ms);
         let message = if error.message.is_empty() { format!("the provider answered {status}") } else { self.route.scrub(&error.message) };
         Failed { class, message, http_status: Some(status), may_charge: false, request_id, may_retry }
+    }
+
+    /// Reads what a provider sends with 200 where a stream was asked for: its error, or a page of somebody in between.
+    async fn instead_of_a_stream(&self, incoming: vox_host::http::Incoming, request_id: Option<String>, until: Instant) -> Failed {
+        let body = timeout_at(until, incoming.body.collect(MAX_ERROR_BYTES)).await.ok().and_then(Result::ok).unwrap_or_default();
+        let error = UpstreamError::read(&body);
+        let failed = if error == UpstreamError::default() { malformed_stream() } else { in_band_error(self.route, &error) };
+        Failed { http_status: Some(200), request_id, ..failed }
     }
 
     async fn read(self, source: Source, request_id: Option<String>, started: Instant) -> Result<Opened, Failed> {
@@ -324,8 +335,11 @@ fn send_failure(error: &SendError) -> Failed {
 
 /// Returns the failure that a provider reports inside its answer.
 pub(super) fn in_band(route: &Route, tally: &Tally) -> Failed {
-    let error = tally.error.clone().unwrap_or_default();
-    let class = vox_route::attempt::classify(in_band_status(error.hint()), &words(&error), None);
+    in_band_error(route, &tally.error.clone().unwrap_or_default())
+}
+
+fn in_band_error(route: &Route, error: &UpstreamError) -> Failed {
+    let class = vox_route::attempt::classify(in_band_status(error.hint()), &words(error), None);
     let message = if error.message.is_empty() { "the provider failed inside its answer".to_owned() } else { route.scrub(&error.message) };
     Failed { may_charge: true, ..Failed::new(class, message) }
 }
@@ -361,6 +375,12 @@ async fn collect(source: &mut Source, limit: usize) -> Result<Bytes, Unread> {
         }
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// Returns whether an answer says of itself that it is one document and no stream; saying nothing is saying neither.
+fn is_document(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    matches!(kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str(), "application/json" | "text/html")
 }
 
 const MAX_ERROR_BYTES: usize = 64 * 1024;

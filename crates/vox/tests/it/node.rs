@@ -61,16 +61,19 @@ impl Dialect {
         }
     }
 
-    /// Returns the stable code in an error body of this dialect.
+    /// Returns the stable code in an error body or error event of this dialect.
     pub(crate) fn code(self, body: &Value) -> &str {
-        let error = &body["error"];
-        let code = error["code"].as_str();
+        if self == Self::Anthropic {
+            assert_eq!(body["type"], "error", "{body}");
+        }
+        body["error"]["code"].as_str().unwrap_or_else(|| panic!("no error of this dialect: {body}"))
+    }
+
+    /// Returns what only a complete stream of this dialect ends in.
+    pub(crate) const fn end_mark(self) -> &'static str {
         match self {
-            Self::Openai => code.expect("an OpenAI error has a code"),
-            Self::Anthropic => {
-                assert_eq!(body["type"], "error", "{body}");
-                code.or_else(|| error["message"].as_str()?.split([':', ' ']).next()).expect("an Anthropic error names its code")
-            }
+            Self::Openai => "[DONE]",
+            Self::Anthropic => "message_stop",
         }
     }
 }

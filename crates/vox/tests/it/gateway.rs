@@ -1,0 +1,13 @@
+//! The gateway as its callers meet it, one file per subject.
+
+mod access;
+mod bad_input;
+mod cancel;
+mod configuration;
+mod fallback;
+mod listing;
+mod metrics;
+mod names;
+mod pass_through;
+mod shutdown;
+mod trace;
