@@ -158,8 +158,9 @@ impl Secrets {
     }
 
     async fn read(&self, store: &Store) -> Result<State, Coded> {
-        let Some(contents) = rows::read(store).await? else { return Ok(State::Absent) };
+        // First, because the store closes what stands open when it opens a file for writing.
         check_modes(&self.options.data_dir, &self.options.config_dir)?;
+        let Some(contents) = rows::read(store).await? else { return Ok(State::Absent) };
         let held: BTreeSet<String> = contents.stored.heads.iter().filter(|head| !head.deleted).map(|head| head.secret_id.clone()).collect();
         let known_root = match &*self.state.lock() {
             State::Open(opened) => Some(opened.root.clone()),
@@ -274,13 +275,13 @@ impl Secrets {
 
     /// Returns the vault, freshly read and open; made first if there is none and it may be.
     async fn unlocked(&self, store: &Store, may_make: bool) -> Result<(Box<Opened>, Option<&'static str>), Coded> {
+        check_modes(&self.options.data_dir, &self.options.config_dir)?;
         let Some(contents) = rows::read(store).await? else {
             if !may_make {
                 return Err(UnlockError::NoUnlocker.into());
             }
             return self.make(store).await;
         };
-        check_modes(&self.options.data_dir, &self.options.config_dir)?;
         let known_root = match &*self.state.lock() {
             State::Open(opened) => Some(opened.root.clone()),
             State::Absent | State::Locked { .. } => None,
@@ -328,7 +329,11 @@ fn mounted(dir: &Path, spec: &SecretSpec) -> Option<(String, Secret<String>)> {
 /// # Errors
 /// `vault.file_mode` with the command that mends it.
 pub(crate) fn check_modes(data_dir: &Path, config_dir: &Path) -> Result<(), Coded> {
-    for path in [data_dir.to_owned(), data_dir.join("vault.db"), config_dir.join(unlock::CONFIG_FILE)] {
+    let vault = data_dir.join("vault.db");
+    if !vault.exists() {
+        return Ok(());
+    }
+    for path in [data_dir.to_owned(), vault, config_dir.join(unlock::CONFIG_FILE)] {
         match vox_host::fs::check_private(&path) {
             Ok(()) => {}
             Err(error) if error.is_missing() => {}

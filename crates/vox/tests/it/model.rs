@@ -1,0 +1,124 @@
+//! `vox model`: the catalog, where it comes from, and why a model is picked.
+
+use crate::node::{Setup, envelope, stderr};
+use serde_json::json;
+use vox_testkit::{Answer, FakeProvider, Reply};
+
+const OPENAI: &str = "openai/gpt-5-mini";
+
+fn with_key() -> Setup {
+    Setup::new().env("OPENAI_API_KEY", "sk-test")
+}
+
+#[test]
+fn rt_14_a_damaged_cache_is_moved_aside_and_listing_goes_on() {
+    let setup = Setup::new();
+    setup.home.write("cache/model-catalog.v1.json", "{ not json");
+    let output = setup.vox(&["model", "list", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let answer = envelope(&output);
+    assert!(answer["data"]["models"].as_array().unwrap().len() >= 20);
+    assert!(answer["warnings"][0].as_str().unwrap().contains(".bad-"), "{}", answer["warnings"]);
+    assert!(!setup.home.path().join("cache/model-catalog.v1.json").exists());
+    assert_eq!(envelope(&setup.vox(&["model", "list", "--json"]))["warnings"], json!([]));
+}
+
+#[test]
+fn a_list_can_be_narrowed_and_sorted() {
+    let setup = with_key();
+    let models = |arguments: &[&str]| setup.json(&[&["model", "list"], arguments].concat())["models"].as_array().unwrap().clone();
+    assert!(models(&["--provider", "openai"]).iter().all(|model| model["provider"] == "openai"));
+    assert!(models(&["--admitted"]).iter().all(|model| model["callable"] == true && model["lifecycle"] == "confirmed"));
+    let prices: Vec<i64> = models(&["--provider", "openai", "--sort", "price"]).iter().filter_map(|model| model["prices"]["input"].as_i64()).collect();
+    assert!(prices.is_sorted() && prices.len() > 2, "{prices:?}");
+    assert_eq!(models(&["--limit", "3"]).len(), 3);
+    assert_eq!(envelope(&setup.vox(&["model", "list", "--task", "juggling", "--json"]))["error"]["code"], "route.task_unknown");
+    let unknown = envelope(&setup.vox(&["model", "show", "openai/gpt-5-mimi", "--json"]))["error"].clone();
+    assert_eq!(unknown["code"], "route.model_unknown");
+    assert!(unknown["expected"].as_str().unwrap().contains(OPENAI), "{unknown}");
+}
+
+#[test]
+fn discover_fetches_a_list_once_and_shows_it() {
+    let fake = FakeProvider::start();
+    fake.on("/v1/models", [Reply::json(200, &json!({"object": "list", "data": [{"id": "own-model", "context_window": 4096}]}))]);
+    let setup = with_key().env("VOX_PROVIDER_OPENAI_BASE_URL", &format!("{}/v1", fake.url()));
+    let first = setup.json(&["model", "discover", "--source", "openai"]);
+    assert_eq!((first["sources"][0]["outcome"].as_str(), first["sources"][0]["n_added"].as_u64()), (Some("fetched"), Some(1)));
+    let second = setup.json(&["model", "discover", "--source", "openai"]);
+    assert_eq!((second["sources"][0]["outcome"].as_str(), second["sources"][0]["n_requests"].as_u64()), (Some("fresh"), Some(0)));
+    assert_eq!(fake.n_requests(), 1);
+    assert_eq!(setup.json(&["model", "show", "openai/own-model"])["offers"][0]["context_tokens"], 4096);
+    let source = setup.json(&["model", "sources"])["sources"].as_array().unwrap().iter().find(|source| source["source"] == "openai").unwrap().clone();
+    assert_eq!((source["state"].as_str(), source["n_models"].as_u64()), (Some("fresh"), Some(1)));
+}
+
+#[test]
+fn offline_keeps_to_what_is_cached() {
+    let setup = with_key();
+    let output = setup.vox(&["model", "discover", "--source", "openai", "--offline", "--json"]);
+    assert_eq!(output.status.code(), Some(6));
+    assert_eq!(envelope(&output)["error"]["code"], "route.offline");
+}
+
+#[test]
+fn rt_41_a_forced_model_that_fails_a_filter_is_not_replaced() {
+    let setup = with_key();
+    let explained = setup.json(&["model", "explain", "hi", "--force-model", "anthropic/claude-opus-4-7"]);
+    assert_eq!(explained["pick"], json!(null));
+    assert_eq!(explained["refused"][0]["reason"], "no_credential");
+    assert_eq!(explained["candidates"], json!([]));
+    let forced = setup.json(&["model", "explain", "hi", "--force-model", OPENAI]);
+    assert_eq!((forced["pick"]["offer"].as_str(), forced["pick"]["mode"].as_str()), (Some(OPENAI), Some("forced")));
+}
+
+#[test]
+fn a_limit_and_a_question_about_one_offer_move_what_is_said() {
+    let setup = with_key();
+    let free = setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5"]);
+    let pick = free["pick"]["offer"].as_str().unwrap().to_owned();
+    let tight = setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5", "--max-usd", "0.000001"]);
+    assert_eq!(tight["pick"], json!(null), "{tight}");
+    let why = setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5", "--max-usd", "0.000001", "--why-not", &pick]);
+    assert!(why["why_not"]["reasons"].to_string().contains("over_budget"), "{}", why["why_not"]);
+    let all = setup.json(&["model", "explain", "hi", "--all-reasons"]);
+    assert!(all["all_reasons"].as_array().unwrap().len() > free["refused"].as_array().unwrap().len());
+    let unknown = setup.vox(&["model", "explain", "hi", "--why-not", "nobody/nothing", "--json"]);
+    assert_eq!(envelope(&unknown)["error"]["code"], "route.model_unknown");
+}
+
+#[test]
+fn rt_43_explaining_a_stored_decision_repeats_it_and_writes_no_row() {
+    let fake = FakeProvider::start();
+    fake.on("/v1/chat/completions", [Answer::text("hi").openai()]);
+    let setup = Setup::new().openai(&fake);
+    let chat = setup.json(&["chat", "hello", "--no-stream"]);
+    let called = format!("{}/{}", chat["provider"].as_str().unwrap(), chat["model"].as_str().unwrap());
+    let before = setup.number("SELECT count(*) AS n FROM route_decisions");
+    for wanted in ["last", chat["interaction_id"].as_str().unwrap()] {
+        let explained = setup.json(&["model", "explain", "--decision", wanted]);
+        assert_eq!(explained["pick"]["offer"].as_str(), Some(called.as_str()));
+    }
+    let again = setup.json(&["model", "explain", "hello"]);
+    assert_eq!(again["pick"]["offer"].as_str(), Some(called.as_str()), "what is explained is what would happen");
+    assert_eq!(setup.number("SELECT count(*) AS n FROM route_decisions"), before);
+    assert_eq!(fake.n_requests(), 1);
+    let gone = setup.vox(&["model", "explain", "--decision", "00000000-0000-7000-8000-000000000000", "--json"]);
+    assert_eq!(envelope(&gone)["error"]["code"], "route.decision_unknown");
+}
+
+#[test]
+fn a_decision_whose_stored_result_was_changed_is_not_believed() {
+    let fake = FakeProvider::start();
+    fake.on("/v1/chat/completions", [Answer::text("hi").openai()]);
+    let setup = Setup::new().openai(&fake);
+    setup.json(&["chat", "hello", "--no-stream"]);
+    change(&setup, "UPDATE route_decisions SET chosen = 'openai/other'");
+    let output = setup.vox(&["model", "explain", "--decision", "last", "--json"]);
+    assert_eq!((output.status.code(), envelope(&output)["error"]["code"].as_str()), (Some(7), Some("route.replay_differs")), "{}", stderr(&output));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the row is changed by a program that is not vox")]
+fn change(setup: &Setup, sql: &str) {
+    assert!(std::process::Command::new("sqlite3").arg(setup.database()).arg(sql).status().unwrap().success());
+}
