@@ -122,7 +122,13 @@ pub struct Standing {
 
 /// Returns how every list stands. Reads the cache; writes nothing but a damaged cache's new name.
 #[must_use]
-pub fn standing(cache_dir: &Path, contract: &Contract, providers: &Providers, board: &Board, now: Timestamp) -> (Vec<Standing>, Option<Warning>) {
+pub fn standing(
+    cache_dir: &Path,
+    contract: &Contract,
+    providers: &Providers,
+    board: &Board,
+    now: Timestamp,
+) -> (Vec<Standing>, Option<Warning>) {
     let (cache, warning) = read_cache(cache_dir, now);
     let one = |source: Source| {
         let has_key = board.provider(&source.provider.id).is_some_and(|state| state.credential != Credential::Missing);

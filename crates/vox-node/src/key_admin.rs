@@ -8,10 +8,10 @@ mod parse;
 pub use parse::{ParsedBudget, budget};
 
 use crate::keys::{Minted, mint};
+use data_encoding::BASE64URL_NOPAD;
 use parse::WINDOWS;
 use serde::Serialize;
 use std::collections::HashMap;
-use data_encoding::BASE64URL_NOPAD;
 use vox_base::{Coded, Digest, Entropy, Id, KeyId, Kind, NanoUsd, Secret, Timestamp};
 use vox_store::rows::gateway::{CallerKey, KeyBudget};
 use vox_store::{Store, StoredKey};
@@ -100,7 +100,9 @@ pub struct Shown {
 /// The name is empty or too long, or the store cannot be written.
 pub async fn create(store: &Store, entropy: &dyn Entropy, now: Timestamp, name: &str, limits: &Limits) -> Result<Shown, Coded> {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(Coded::new(Kind::Usage, "gateway.flag_invalid", "a key needs a name of visible characters").next("vox keys create laptop"));
+        return Err(
+            Coded::new(Kind::Usage, "gateway.flag_invalid", "a key needs a name of visible characters").next("vox keys create laptop")
+        );
     }
     let minted = mint(entropy);
     let mut new = StoredKey { key: row(name, &minted, new_id(entropy, now), now), budgets: Vec::new() };
@@ -176,7 +178,9 @@ pub async fn show(store: &Store, now: Timestamp, wanted: &str) -> Result<KeyRepo
 pub async fn rotate(store: &Store, entropy: &dyn Entropy, now: Timestamp, wanted: &str, grace_ms: i64) -> Result<Shown, Coded> {
     let found = find(store, wanted).await?;
     if found.key.revoked_at.is_some() {
-        return Err(Coded::new(Kind::Refused, "gateway.key_revoked", format!("key `{}` is revoked", found.key.name)).next("vox keys create NAME"));
+        return Err(
+            Coded::new(Kind::Refused, "gateway.key_revoked", format!("key `{}` is revoked", found.key.name)).next("vox keys create NAME")
+        );
     }
     let minted = mint_for(entropy, &found.key.public_id);
     store.rotate_key(found.key.key_id, minted.digest, now.plus_millis(grace_ms)).await?;
@@ -190,7 +194,8 @@ pub async fn rotate(store: &Store, entropy: &dyn Entropy, now: Timestamp, wanted
 pub async fn revoke(store: &Store, now: Timestamp, wanted: &str, tree: bool) -> Result<Vec<KeyReport>, Coded> {
     let found = find(store, wanted).await?;
     let revoked = store.revoke_key(found.key.key_id, tree, now).await?;
-    let keys = store.keys().await?.into_iter().filter(|stored| revoked.contains(&stored.key.key_id) || stored.key.key_id == found.key.key_id);
+    let keys =
+        store.keys().await?.into_iter().filter(|stored| revoked.contains(&stored.key.key_id) || stored.key.key_id == found.key.key_id);
     report(store, now, keys.collect()).await
 }
 
@@ -246,8 +251,12 @@ async fn find(store: &Store, wanted: &str) -> Result<StoredKey, Coded> {
     match (good.as_slice(), named.as_slice()) {
         ([one], _) => Ok((**one).clone()),
         ([], [one]) => Ok((*one).clone()),
-        ([], []) => Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("no caller key is called `{wanted}`")).next("vox keys list")),
-        _ => Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("several caller keys are called `{wanted}`")).expected("an id").next("vox keys list")),
+        ([], []) => {
+            Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("no caller key is called `{wanted}`")).next("vox keys list"))
+        }
+        _ => Err(Coded::new(Kind::Failed, "gateway.key_unknown", format!("several caller keys are called `{wanted}`"))
+            .expected("an id")
+            .next("vox keys list")),
     }
 }
 
@@ -273,7 +282,11 @@ fn one(stored: StoredKey, spent: &HashMap<&'static str, HashMap<String, NanoUsd>
     let budgets = budgets.into_iter().map(|budget| BudgetReport {
         limit_nano_usd: budget.limit_nano_usd.get(),
         spent_nano_usd: spent.get(&*budget.budget_window).and_then(|spent| spent.get(&account)).map_or(0, |amount| amount.get()),
-        resets_at: WINDOWS.iter().find(|window| window.as_str() == budget.budget_window).and_then(|window| window.end(now)).map(|at| at.to_string()),
+        resets_at: WINDOWS
+            .iter()
+            .find(|window| window.as_str() == budget.budget_window)
+            .and_then(|window| window.end(now))
+            .map(|at| at.to_string()),
         window: budget.budget_window.into_owned(),
         mode: budget.mode.into_owned(),
     });

@@ -105,7 +105,13 @@ impl Secrets {
     /// Prepares to resolve secrets; reads nothing and asks nobody.
     #[must_use]
     pub fn open(options: Options) -> Self {
-        Self { options, registry: Registry::builtin(), state: Mutex::default(), changing: tokio::sync::Mutex::default(), told: Mutex::default() }
+        Self {
+            options,
+            registry: Registry::builtin(),
+            state: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            told: Mutex::default(),
+        }
     }
 
     /// Returns the secrets there are.
@@ -253,8 +259,13 @@ impl Secrets {
         By { kind: if self.options.unlocking.asks() { "cli_tty" } else { "cli_pipe" }, id: None }
     }
 
-    async fn change(&self, may_make: bool, make: impl Fn(&Vault, Timestamp, &dyn Entropy) -> Result<Append, VaultError>) -> Result<Changed, Coded> {
-        let store = self.options.store.as_ref().ok_or_else(|| Coded::new(Kind::Failed, "store.missing", "there is no store yet").next("vox up"))?;
+    async fn change(
+        &self,
+        may_make: bool,
+        make: impl Fn(&Vault, Timestamp, &dyn Entropy) -> Result<Append, VaultError>,
+    ) -> Result<Changed, Coded> {
+        let store =
+            self.options.store.as_ref().ok_or_else(|| Coded::new(Kind::Failed, "store.missing", "there is no store yet").next("vox up"))?;
         let _changing = self.changing.lock().await;
         for attempt in 0.. {
             let (mut opened, vault_made_for) = self.unlocked(store, may_make).await?;

@@ -22,7 +22,9 @@ pub async fn find(store: &Store, wanted: &str) -> Result<TraceReport, Coded> {
     let id = match wanted {
         "last" => None,
         text => Some(text.parse::<InteractionId>().map_err(|error| {
-            Coded::new(Kind::Usage, "gateway.trace_unknown", format!("`{text}` names no call")).expected(format!("`last`, or {error}")).next("vox trace last")
+            Coded::new(Kind::Usage, "gateway.trace_unknown", format!("`{text}` names no call"))
+                .expected(format!("`last`, or {error}"))
+                .next("vox trace last")
         })?),
     };
     match store.call(id.map_or(Wanted::Last, Wanted::Id)).await? {

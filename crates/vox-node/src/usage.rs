@@ -43,7 +43,9 @@ impl UsageQuery {
     /// # Errors
     /// There is no such part, or the value is none of its values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Coded> {
-        let invalid = |expected: String| Coded::new(Kind::Usage, "gateway.flag_invalid", format!("`{name}` cannot be `{value}`")).at(name).expected(expected);
+        let invalid = |expected: String| {
+            Coded::new(Kind::Usage, "gateway.flag_invalid", format!("`{name}` cannot be `{value}`")).at(name).expected(expected)
+        };
         match name {
             "by" => {
                 let names = || GROUPS.map(|(name, _)| name).join(", ");

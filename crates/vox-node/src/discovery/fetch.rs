@@ -123,13 +123,20 @@ impl Discovery<'_> {
                 .expected(format!("one of {}", names.join(", ")))
                 .next("vox model sources"));
         }
-        Ok(all.into_iter().filter(|source| wanted.only.is_empty() || wanted.only.iter().any(|name| **name == *source.provider.id)).collect())
+        Ok(all
+            .into_iter()
+            .filter(|source| wanted.only.is_empty() || wanted.only.iter().any(|name| **name == *source.provider.id))
+            .collect())
     }
 
     fn check_offline<'a>(&self, mut due: impl Iterator<Item = &'a Source>) -> Result<(), Coded> {
         match due.find(|source| self.offline && !source.provider.local) {
-            Some(source) => Err(Coded::new(Kind::Offline, "route.offline", format!("the list of `{}` is on the network and vox is offline", source.provider.id))
-                .next("the last good lists stay in use; run it again without `--offline`, or name an engine on this machine with `--source`")),
+            Some(source) => Err(Coded::new(
+                Kind::Offline,
+                "route.offline",
+                format!("the list of `{}` is on the network and vox is offline", source.provider.id),
+            )
+            .next("the last good lists stay in use; run it again without `--offline`, or name an engine on this machine with `--source`")),
             None => Ok(()),
         }
     }
@@ -159,7 +166,9 @@ impl Discovery<'_> {
         let body = match tokio::time::timeout(limit, self.body(source, max_bytes)).await {
             Ok(Ok(body)) => body,
             Ok(Err((outcome, message))) => return Tried::Refused { outcome, message, n_requests: 1 },
-            Err(_) => return Tried::Refused { outcome: Outcome::Failed, message: format!("no whole answer within {limit:?}"), n_requests: 1 },
+            Err(_) => {
+                return Tried::Refused { outcome: Outcome::Failed, message: format!("no whole answer within {limit:?}"), n_requests: 1 };
+            }
         };
         match self.read(source, &body, cached.map_or(0, |cached| cached.entries.len()), force) {
             Ok(taken) => Tried::Taken(taken),
@@ -171,7 +180,9 @@ impl Discovery<'_> {
         let failed = |message: String| (Outcome::Failed, message);
         let outgoing = self.outgoing(source).map_err(failed)?;
         let incoming = self.http.send(outgoing).await.map_err(|error| match error {
-            SendError::Connect { .. } | SendError::ConnectTimeout { .. } if source.provider.local => (Outcome::NotRunning, error.to_string()),
+            SendError::Connect { .. } | SendError::ConnectTimeout { .. } if source.provider.local => {
+                (Outcome::NotRunning, error.to_string())
+            }
             error => failed(error.to_string()),
         })?;
         match incoming.status {
@@ -213,7 +224,8 @@ impl Discovery<'_> {
     /// Lays what was taken into the cache as it is now on disk, so that a discovery beside this one loses nothing.
     fn keep(&self, chosen: &[Source], tried: Vec<Tried>) -> Result<Vec<Fetch>, Coded> {
         let unwritable = |error: String| {
-            Coded::new(Kind::Failed, "route.source_failed", format!("the catalog cache cannot be written: {error}")).next("`vox db path` shows the cache directory")
+            Coded::new(Kind::Failed, "route.source_failed", format!("the catalog cache cannot be written: {error}"))
+                .next("`vox db path` shows the cache directory")
         };
         if tried.iter().all(|tried| matches!(tried, Tried::Idle(..))) {
             return Ok(self.report(chosen, tried, &mut read_cache(self.cache_dir, self.now).0.sources));
@@ -272,7 +284,13 @@ impl Discovery<'_> {
         fetch.n_requests = 1;
         fetch.next_refresh_at = Some(expires_at.to_string());
         fetch.warnings = taken.list.warnings.iter().map(ToString::to_string).collect();
-        let cached = CachedSource { fetched_at: self.now, expires_at, fingerprint: taken.fingerprint, last_error: None, entries: taken.list.entries };
+        let cached = CachedSource {
+            fetched_at: self.now,
+            expires_at,
+            fingerprint: taken.fingerprint,
+            last_error: None,
+            entries: taken.list.entries,
+        };
         cache.insert(fetch.source.clone(), cached);
     }
 }

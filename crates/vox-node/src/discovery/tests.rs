@@ -25,7 +25,8 @@ impl Home {
         let (catalog, _) = load(cache.path(), &contract, &providers, clock.now());
         let resolve = |id: &str| (id == "openai.api_key").then(|| Secret::new("sk-list".to_owned()));
         let settings = Arc::new(crate::settings::Settings::builtin());
-        let snapshot = Snapshot::build(Inputs { settings: (*settings).clone().into(), providers, contract, catalog, resolve: &resolve }).unwrap();
+        let snapshot =
+            Snapshot::build(Inputs { settings: (*settings).clone().into(), providers, contract, catalog, resolve: &resolve }).unwrap();
         Self { cache, clock, entropy: SeededEntropy::new(3), http: Http::new(AddressPolicy::default()), snapshot, offline: false }
     }
 
@@ -50,13 +51,17 @@ impl Home {
     }
 
     fn standing(&self) -> Standing {
-        let (all, _) = standing(self.cache.path(), &self.snapshot.contract, &self.snapshot.providers, &self.snapshot.board, self.clock.now());
+        let (all, _) =
+            standing(self.cache.path(), &self.snapshot.contract, &self.snapshot.providers, &self.snapshot.board, self.clock.now());
         all.into_iter().find(|standing| standing.source == "mine").unwrap()
     }
 }
 
 fn entry(fake: &FakeProvider) -> String {
-    format!("  mine:\n    dialect: openai\n    base_url: {}/v1\n    secret_ids: [openai.api_key]\n    catalog: {{ source: openai_compatible }}\n", fake.url())
+    format!(
+        "  mine:\n    dialect: openai\n    base_url: {}/v1\n    secret_ids: [openai.api_key]\n    catalog: {{ source: openai_compatible }}\n",
+        fake.url()
+    )
 }
 
 fn listed(models: &serde_json::Value) -> Reply {
@@ -137,7 +142,10 @@ async fn rt_14_a_damaged_cache_is_moved_aside_and_the_shipped_catalog_stands() {
 #[tokio::test]
 async fn offline_asks_nobody_but_engines_on_this_machine() {
     let fake = FakeProvider::scripted([listed(&models(1))]);
-    let local = format!("  mine:\n    dialect: openai\n    base_url: {}/v1\n    auth: {{ kind: none }}\n    local: true\n    catalog: {{ source: openai_compatible }}\n", fake.url());
+    let local = format!(
+        "  mine:\n    dialect: openai\n    base_url: {}/v1\n    auth: {{ kind: none }}\n    local: true\n    catalog: {{ source: openai_compatible }}\n",
+        fake.url()
+    );
     let mut home = Home::new(&local);
     home.offline = true;
     let error = home.discover(&["openai"], false).await.unwrap_err();

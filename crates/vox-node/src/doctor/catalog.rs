@@ -29,7 +29,9 @@ fn source(source: &Standing) -> Finding {
     let age = age(source.age_ms.unwrap_or(0));
     match source.state {
         State::Fresh => finding(Level::Info, format!("{n_models} models  fresh  {age} ago")),
-        State::Stale => finding(Level::Warn, format!("{n_models} models  STALE  {age} ago (limit {})", self::age(source.limit_ms))).next(mend),
+        State::Stale => {
+            finding(Level::Warn, format!("{n_models} models  STALE  {age} ago (limit {})", self::age(source.limit_ms))).next(mend)
+        }
         State::Failed => {
             let why = source.last_error.as_deref().unwrap_or("unknown");
             finding(Level::Warn, format!("{n_models} models  FAILED  {why}; the list of {age} ago is kept")).next(mend)

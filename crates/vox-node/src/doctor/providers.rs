@@ -13,12 +13,17 @@ pub(super) fn examine(snapshot: &Snapshot) -> Vec<Finding> {
                 with_key += 1;
                 let key = snapshot.route(&provider.id, provider.dialect).and_then(|route| route.credential.as_ref());
                 let evidence = format!("has its key ({})", key.map_or("", |key| key.secret_id.as_str()));
-                findings.push(Finding::new(Level::Info, "providers-ready", &*provider.id, evidence).next(format!("vox providers test {}", provider.id)));
+                findings.push(
+                    Finding::new(Level::Info, "providers-ready", &*provider.id, evidence)
+                        .next(format!("vox providers test {}", provider.id)),
+                );
             }
             Some(Credential::NotNeeded) => local += 1,
             Some(Credential::Missing | Credential::Rejected) => {
                 let secret = provider.secret_ids.first().map_or("ID", String::as_str);
-                findings.push(Finding::new(Level::Info, "providers-key", &*provider.id, "has no key").next(format!("vox secrets set {secret}")));
+                findings.push(
+                    Finding::new(Level::Info, "providers-key", &*provider.id, "has no key").next(format!("vox secrets set {secret}")),
+                );
             }
             None => findings.push(Finding::new(Level::Unknown, "providers-state", &*provider.id, "nothing is known about it")),
         }

@@ -2,7 +2,13 @@ use super::*;
 
 fn report(findings: Vec<Finding>) -> Report {
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
-    Report { n_errors: count(Level::Error), n_unknown: count(Level::Unknown), n_warnings: count(Level::Warn), findings, sources: Vec::new() }
+    Report {
+        n_errors: count(Level::Error),
+        n_unknown: count(Level::Unknown),
+        n_warnings: count(Level::Warn),
+        findings,
+        sources: Vec::new(),
+    }
 }
 
 fn error(kind: Kind) -> Finding {

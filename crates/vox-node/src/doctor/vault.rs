@@ -57,7 +57,9 @@ fn secrets(patient: &Patient<'_>) -> Vec<Finding> {
         }
         if matches!(standing.status, "empty" | "source_refused" | "corrupt") {
             let evidence = format!("has no value that may be used: {}", standing.status);
-            findings.push(Finding::new(Level::Warn, "vault-secret", &standing.id, evidence).next(format!("vox secrets explain {}", standing.id)));
+            findings.push(
+                Finding::new(Level::Warn, "vault-secret", &standing.id, evidence).next(format!("vox secrets explain {}", standing.id)),
+            );
         }
     }
     if patient.in_ci && patient.secrets.profile() == vox_vault::Profile::Dev {

@@ -16,7 +16,14 @@ impl Home {
         let dir = tempfile::tempdir().unwrap();
         let clock = FixedClock::default();
         let store_id = Id::new(clock.now(), [1; 10]);
-        let options = OpenOptions { data_dir: dir.path().join("data"), db: None, access: Access::Create, now: clock.now(), vox_version: "0.0.0", store_id };
+        let options = OpenOptions {
+            data_dir: dir.path().join("data"),
+            db: None,
+            access: Access::Create,
+            now: clock.now(),
+            vox_version: "0.0.0",
+            store_id,
+        };
         Self { store: Store::open(options).unwrap(), clock, entropy: SeededEntropy::new(1), _dir: dir }
     }
 
@@ -100,7 +107,8 @@ async fn setting_changes_what_is_said_and_leaves_the_rest() {
     assert!(key.allow_unpriced);
     let budgets: Vec<_> = key.budgets.iter().map(|budget| (budget.window.as_str(), budget.mode.as_str(), budget.limit_nano_usd)).collect();
     assert_eq!(budgets, [("day", "hard", 5_000_000_000), ("week", "soft", 7_000_000_000)]);
-    let open = Limits { models: Some(vec!["*".into()]), budgets: vec![budget("none/day").unwrap()], concurrency: Some(None), ..Limits::default() };
+    let open =
+        Limits { models: Some(vec!["*".into()]), budgets: vec![budget("none/day").unwrap()], concurrency: Some(None), ..Limits::default() };
     let key = set(&home.store, now, "laptop", &open).await.unwrap();
     assert_eq!((key.models, key.concurrency, key.budgets.len()), (None, None, 1));
     assert_eq!(key.budgets[0].resets_at.as_deref(), Some("2026-11-23T00:00:00.000Z"));
@@ -117,5 +125,8 @@ async fn a_name_that_several_keys_have_means_none_of_them() {
     revoke(&home.store, now, &first.report.key_id, false).await.unwrap();
     assert_ne!(show(&home.store, now, "ci").await.unwrap().key_id, first.report.key_id);
     assert_eq!(show(&home.store, now, "nobody").await.unwrap_err().code, "gateway.key_unknown");
-    assert_eq!(create(&home.store, &home.entropy, now, " ", &Limits::default()).await.map(|_| ()).unwrap_err().code, "gateway.flag_invalid");
+    assert_eq!(
+        create(&home.store, &home.entropy, now, " ", &Limits::default()).await.map(|_| ()).unwrap_err().code,
+        "gateway.flag_invalid"
+    );
 }

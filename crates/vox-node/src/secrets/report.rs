@@ -117,7 +117,9 @@ impl Secrets {
     #[must_use]
     pub fn damage(&self) -> Vec<(Option<String>, String, String)> {
         match &*self.state.lock() {
-            State::Open(opened) => opened.vault.damage().iter().map(|damage| (damage.secret_id.clone(), damage.row.clone(), damage.reason.clone())).collect(),
+            State::Open(opened) => {
+                opened.vault.damage().iter().map(|damage| (damage.secret_id.clone(), damage.row.clone(), damage.reason.clone())).collect()
+            }
             State::Absent | State::Locked { .. } => Vec::new(),
         }
     }

@@ -5,8 +5,8 @@ use vox_base::{Coded, Digest, Id, Kind};
 use vox_store::rows::vault as stored;
 use vox_store::{SealedRecord, Store, StoreError, VaultChange, VaultTip};
 use vox_vault::{
-    Append, AuditEntry, AuditRow, Head, KdfParams, KeyKind, KeyState, Meta, NewVault, Record, StoredKey, StoredRecord, StoredVault, Unlocker,
-    UnlockerKind, Version, VersionOp,
+    Append, AuditEntry, AuditRow, Head, KdfParams, KeyKind, KeyState, Meta, NewVault, Record, StoredKey, StoredRecord, StoredVault,
+    Unlocker, UnlockerKind, Version, VersionOp,
 };
 
 /// What `vault.db` holds.
@@ -68,7 +68,11 @@ pub(super) async fn append(store: &Store, append: &Append) -> Result<(), Coded> 
     };
     Ok(store
         .vault_write(move |tip| {
-            if fits(tip, &change) { Ok(change) } else { Err(StoreError::Value { column: "records.seq".into(), message: "is taken".into() }) }
+            if fits(tip, &change) {
+                Ok(change)
+            } else {
+                Err(StoreError::Value { column: "records.seq".into(), message: "is taken".into() })
+            }
         })
         .await?)
 }
@@ -77,11 +81,14 @@ pub(super) async fn append(store: &Store, append: &Append) -> Result<(), Coded> 
 fn fits(tip: &VaultTip, change: &VaultChange) -> bool {
     let (record, audit) = (&change.records[0], &change.audit[0]);
     let follows = |hash: Option<&Vec<u8>>, prev: &[u8]| hash.map_or(prev.iter().all(|byte| *byte == 0), |hash| **hash == *prev);
-    follows(tip.record.as_ref().map(|(_, hash, _)| hash), &record.prev_hash) && follows(tip.audit.as_ref().map(|(_, hash)| hash), &audit.prev_hash)
+    follows(tip.record.as_ref().map(|(_, hash, _)| hash), &record.prev_hash)
+        && follows(tip.audit.as_ref().map(|(_, hash)| hash), &audit.prev_hash)
 }
 
 fn damaged(table: &str) -> Coded {
-    Coded::new(Kind::Integrity, "vault.corrupt", format!("a row of {table} is not what was written")).at("vault.db").next("put back a copy of vault.db")
+    Coded::new(Kind::Integrity, "vault.corrupt", format!("a row of {table} is not what was written"))
+        .at("vault.db")
+        .next("put back a copy of vault.db")
 }
 
 fn digest(bytes: &[u8]) -> Option<Digest> {

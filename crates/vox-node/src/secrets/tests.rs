@@ -50,7 +50,8 @@ impl Home {
     fn store(&self) -> Store {
         let now = FixedClock::default().now();
         let store_id = Id::new(now, [1; 10]);
-        Store::open(OpenOptions { data_dir: self.data_dir(), db: None, access: Access::Create, now, vox_version: "0.0.0", store_id }).unwrap()
+        Store::open(OpenOptions { data_dir: self.data_dir(), db: None, access: Access::Create, now, vox_version: "0.0.0", store_id })
+            .unwrap()
     }
 
     fn open(&self) -> Secrets {
@@ -65,7 +66,12 @@ impl Home {
             secret_dir: Some(self.dir.path().join("mounted")),
             profile: self.profile,
             env: Arc::new(move |name| env.get(name).cloned().map(Secret::new)),
-            unlocking: Unlocking { keychain: Keychain::of_session(None, PATIENCE), key_file: self.key_file.clone(), passphrase_fd: None, ask },
+            unlocking: Unlocking {
+                keychain: Keychain::of_session(None, PATIENCE),
+                key_file: self.key_file.clone(),
+                passphrase_fd: None,
+                ask,
+            },
             entropy: Arc::new(SeededEntropy::new(seed)),
             clock: Arc::new(FixedClock::default()),
         })

@@ -118,7 +118,8 @@ impl Unlocking {
                 path.map(|path| read_key_file(path)).transpose()
             }
             UnlockerKind::Keyring => {
-                let key = self.keychain.get(&unlocker.id).map_err(|inactive| Coded::from(UnlockError::NoUnlocker).at(inactive.to_string()))?;
+                let key =
+                    self.keychain.get(&unlocker.id).map_err(|inactive| Coded::from(UnlockError::NoUnlocker).at(inactive.to_string()))?;
                 Ok(key.map(UnlockKey::Keyring))
             }
             UnlockerKind::Passphrase => self.passphrase(Passphrase::Existing),
@@ -170,7 +171,10 @@ impl Unlocking {
 impl Made {
     /// Remembers what opens the vault, for the next process.
     pub(super) fn remember(&self, config_dir: &Path, entropy: &dyn Entropy) -> Result<(), Coded> {
-        let mut text = format!("# What opens the vault. Written by vox; it holds no secret.\nx-vox-version: 1\nunlocker: {}\n", self.new.unlocker.kind.as_str());
+        let mut text = format!(
+            "# What opens the vault. Written by vox; it holds no secret.\nx-vox-version: 1\nunlocker: {}\n",
+            self.new.unlocker.kind.as_str()
+        );
         if let Some(path) = &self.key_file {
             // A JSON string is a YAML string.
             text.push_str(&format!("key_file: {}\n", serde_json::json!(path)));
@@ -201,7 +205,9 @@ fn read_config(config_dir: &Path) -> Result<Option<Config>, Coded> {
     let text = match vox_host::fs::read(&path, MAX_SMALL_FILE) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.is_missing() => return Ok(None),
-        Err(error) => return Err(Coded::new(Kind::Stale, "config.unreadable", error.to_string()).next(format!("look at {}", path.display()))),
+        Err(error) => {
+            return Err(Coded::new(Kind::Stale, "config.unreadable", error.to_string()).next(format!("look at {}", path.display())));
+        }
     };
     let name = path.display().to_string();
     let document = Document::parse(&name, &text);
@@ -216,7 +222,9 @@ fn read_config(config_dir: &Path) -> Result<Option<Config>, Coded> {
         Ok(config)
     });
     config.map(Some).map_err(|error| {
-        Coded::new(Kind::Stale, "config.invalid", error.message).at(format!("{}:{}: {}", error.file, error.line, error.key)).next("mend the key")
+        Coded::new(Kind::Stale, "config.invalid", error.message)
+            .at(format!("{}:{}: {}", error.file, error.line, error.key))
+            .next("mend the key")
     })
 }
 
@@ -237,7 +245,8 @@ fn read_fd(fd: u32) -> Result<Secret<String>, Coded> {
             .at("VOX_VAULT_PASSPHRASE_FD")
             .next("open it for vox: `VOX_VAULT_PASSPHRASE_FD=3 vox … 3<FILE`")
     };
-    let bytes = vox_host::fs::read(&PathBuf::from(format!("/dev/fd/{fd}")), MAX_SMALL_FILE).map_err(|error| unreadable(error.to_string()))?;
+    let bytes =
+        vox_host::fs::read(&PathBuf::from(format!("/dev/fd/{fd}")), MAX_SMALL_FILE).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".into()))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
@@ -256,6 +265,8 @@ pub(super) fn file_mode(path: &Path, error: &FsError) -> Coded {
 async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> Result<T, Coded> + Send + 'static) -> Result<T, Coded> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Coded::new(Kind::Failed, "vault.no_unlocker", format!("the vault could not be opened: {error}")).next("run it again")),
+        Err(error) => {
+            Err(Coded::new(Kind::Failed, "vault.no_unlocker", format!("the vault could not be opened: {error}")).next("run it again"))
+        }
     }
 }

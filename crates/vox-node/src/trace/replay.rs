@@ -35,7 +35,8 @@ pub async fn replay(store: &Store, wanted: &str) -> Result<Replayed, Coded> {
         Coded::new(Kind::Failed, "route.decision_unknown", message).next("vox trace last")
     };
     let damaged = |what: &str| {
-        Coded::new(Kind::Integrity, "route.replay_differs", format!("the recorded {what} of decision {} cannot be read", row.decision_id)).next("vox db verify")
+        Coded::new(Kind::Integrity, "route.replay_differs", format!("the recorded {what} of decision {} cannot be read", row.decision_id))
+            .next("vox db verify")
     };
     let contract = Contract::from_snapshot(&contract.ok_or_else(|| gone("contract"))?).map_err(|_| damaged("contract"))?;
     let catalog = Catalog::from_snapshot(&catalog.ok_or_else(|| gone("catalog"))?).map_err(|_| damaged("catalog"))?;
@@ -69,5 +70,7 @@ async fn find(store: &Store, wanted: &str) -> Result<Option<DecisionRecord>, Cod
 }
 
 fn unknown(wanted: &str) -> Coded {
-    Coded::new(Kind::Failed, "route.decision_unknown", format!("no decision `{wanted}` is stored")).expected("a decision's or a call's id, or `last`").next("vox trace last")
+    Coded::new(Kind::Failed, "route.decision_unknown", format!("no decision `{wanted}` is stored"))
+        .expected("a decision's or a call's id, or `last`")
+        .next("vox trace last")
 }

@@ -3,7 +3,8 @@ use super::*;
 #[test]
 fn a_query_is_set_part_by_part_and_refuses_what_it_does_not_know() {
     let mut query = UsageQuery::default();
-    for (name, value) in [("by", "day"), ("since", "2026-11-01"), ("until", "2026-11-30"), ("key", "01890a5d-ac96-774b-bcce-b302099a8057")] {
+    for (name, value) in [("by", "day"), ("since", "2026-11-01"), ("until", "2026-11-30"), ("key", "01890a5d-ac96-774b-bcce-b302099a8057")]
+    {
         query.set(name, value).unwrap();
     }
     assert_eq!(query.by, By::Day);

@@ -12,7 +12,9 @@ use serde_json::json;
 ///
 /// It knows commands, flags and fixed values; it opens and makes no file.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox completions bash > ~/.local/share/bash-completion/completions/vox\n  vox completions fish > ~/.config/fish/completions/vox.fish")]
+#[command(
+    after_help = "Examples:\n  vox completions bash > ~/.local/share/bash-completion/completions/vox\n  vox completions fish > ~/.config/fish/completions/vox.fish"
+)]
 pub(crate) struct Completions {
     /// Which shell.
     shell: Shell,

@@ -147,7 +147,8 @@ fn status(context: &Context) -> Result {
 }
 
 fn verify(context: &Context) -> Result {
-    let store = context.existing_store()?.ok_or_else(|| Coded::new(Kind::Failed, "store.missing", "there is no store yet").next("vox up"))?;
+    let store =
+        context.existing_store()?.ok_or_else(|| Coded::new(Kind::Failed, "store.missing", "there is no store yet").next("vox up"))?;
     let files = store.verify()?;
     let mut text = String::new();
     for file in &files {

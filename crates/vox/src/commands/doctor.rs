@@ -27,7 +27,8 @@ impl Doctor {
         let store = context.existing_store();
         let secrets = context.secrets(store.as_ref().ok().cloned().flatten())?;
         let config = || context.config();
-        let patient = Patient { dirs: &dirs, store, secrets: &secrets, config: &config, in_ci: context.env.is_on("CI"), now: context.now() };
+        let patient =
+            Patient { dirs: &dirs, store, secrets: &secrets, config: &config, in_ci: context.env.is_on("CI"), now: context.now() };
         let report: std::result::Result<Report, Coded> = block_on(examine(&patient, self.area.as_deref()))?;
         let report = report?;
         let exit = report.exit(self.strict);

@@ -79,7 +79,8 @@ fn list(codes: &BTreeMap<String, Entry>) -> Answer {
 fn explain(code: &str, codes: &BTreeMap<String, Entry>) -> Result {
     let Some(entry) = codes.get(code) else {
         let reason = code.rsplit('.').next().unwrap_or(code);
-        let near: Vec<&str> = codes.keys().map(String::as_str).filter(|known| known.contains(reason) || known.starts_with(code)).take(3).collect();
+        let near: Vec<&str> =
+            codes.keys().map(String::as_str).filter(|known| known.contains(reason) || known.starts_with(code)).take(3).collect();
         let error = Coded::new(Kind::Usage, "cli.code_unknown", format!("no error code is called `{code}`")).next("vox help errors");
         return Err(if near.is_empty() { error } else { error.expected(format!("a code such as `{}`", near.join("`, `"))) });
     };

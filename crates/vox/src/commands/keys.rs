@@ -35,7 +35,9 @@ pub(crate) struct Named {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox keys create laptop\n  vox keys create ci --models 'openrouter/*' --budget 1.00/day --budget 20/total --expires 30d")]
+#[command(
+    after_help = "Examples:\n  vox keys create laptop\n  vox keys create ci --models 'openrouter/*' --budget 1.00/day --budget 20/total --expires 30d"
+)]
 pub(crate) struct Create {
     /// Name of the key, for lists.
     name: String,
@@ -44,7 +46,9 @@ pub(crate) struct Create {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox keys set laptop --budget 10.00/day\n  vox keys set laptop --budget none/day --models '*' --expires never")]
+#[command(
+    after_help = "Examples:\n  vox keys set laptop --budget 10.00/day\n  vox keys set laptop --budget none/day --models '*' --expires never"
+)]
 pub(crate) struct Set {
     /// Id, public part, or name of the key.
     #[arg(value_name = "KEY")]
@@ -108,7 +112,9 @@ fn expiry(text: &str) -> std::result::Result<Expiry, String> {
     match (text, text.parse::<Timestamp>()) {
         ("never", _) => Ok(Expiry::Never),
         (_, Ok(at)) => Ok(Expiry::At(at)),
-        (text, Err(_)) => super::duration(text).map(Expiry::In).map_err(|_| "expected `30d`, a date such as `2027-01-31`, or `never`".to_owned()),
+        (text, Err(_)) => {
+            super::duration(text).map(Expiry::In).map_err(|_| "expected `30d`, a date such as `2027-01-31`, or `never`".to_owned())
+        }
     }
 }
 
@@ -156,7 +162,11 @@ impl Keys {
                 existing(context, &rotate.id)?;
                 let store = context.store()?;
                 let shown = block_on(key_admin::rotate(&store, &*context.entropy, now, &rotate.id, millis(rotate.grace)))??;
-                let until = shown.report.previous_valid_until.as_deref().map_or_else(|| "the old one is dead".to_owned(), |until| format!("the old one works until {until}"));
+                let until = shown
+                    .report
+                    .previous_valid_until
+                    .as_deref()
+                    .map_or_else(|| "the old one is dead".to_owned(), |until| format!("the old one works until {until}"));
                 Ok(once(context, "vox.keys.rotate.v1", &shown, &until))
             }
             Self::Revoke(revoke) => {
@@ -169,7 +179,9 @@ impl Keys {
                 existing(context, &set.id)?;
                 let limits = set.limits.limits(now)?;
                 if limits == Limits::default() {
-                    return Err(Coded::new(Kind::Usage, "cli.usage", "nothing to change").expected("a flag such as `--budget 5.00/day`").next("vox help keys set"));
+                    return Err(Coded::new(Kind::Usage, "cli.usage", "nothing to change")
+                        .expected("a flag such as `--budget 5.00/day`")
+                        .next("vox help keys set"));
                 }
                 let report = block_on(key_admin::set(&context.store()?, now, &set.id, &limits))??;
                 Ok(Answer::new("vox.keys.set.v1", &report, shown(&report)))
@@ -180,7 +192,8 @@ impl Keys {
 
 /// Returns the store for reading; without one there is no key to be found, and none is made for it.
 fn existing(context: &Context, wanted: &str) -> Result<vox_store::Store> {
-    let missing = || Coded::new(Kind::Failed, "gateway.key_unknown", format!("no caller key is called `{wanted}`")).next("vox keys create NAME");
+    let missing =
+        || Coded::new(Kind::Failed, "gateway.key_unknown", format!("no caller key is called `{wanted}`")).next("vox keys create NAME");
     context.existing_store()?.ok_or_else(missing)
 }
 

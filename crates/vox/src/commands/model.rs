@@ -9,7 +9,9 @@ use crate::context::Context;
 
 /// List models, fetch model lists, and explain decisions.
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Examples:\n  vox model list --task code_gen --sort price\n  vox model discover\n  vox model explain \"fix this bug\" --task debugging")]
+#[command(
+    after_help = "Examples:\n  vox model list --task code_gen --sort price\n  vox model discover\n  vox model explain \"fix this bug\" --task debugging"
+)]
 pub(crate) enum Model {
     /// List the offers of the catalog.
     List(list::List),

@@ -89,7 +89,9 @@ fn list(context: &Context) -> Result {
 
 fn unknown<'a>(id: &str, known: impl Iterator<Item = &'a str>) -> Coded {
     let known: Vec<&str> = known.collect();
-    Coded::new(Kind::Usage, "gateway.provider_unknown", format!("no provider entry is called `{id}`")).expected(format!("one of {}", known.join(", "))).next("vox providers list")
+    Coded::new(Kind::Usage, "gateway.provider_unknown", format!("no provider entry is called `{id}`"))
+        .expected(format!("one of {}", known.join(", ")))
+        .next("vox providers list")
 }
 
 fn show(context: &Context, id: &str) -> Result {
@@ -104,7 +106,8 @@ fn show(context: &Context, id: &str) -> Result {
 impl Test {
     fn run(&self, context: &Context) -> Result {
         let snapshot = context.preview()?;
-        let provider = snapshot.providers.get(&self.id).ok_or_else(|| unknown(&self.id, snapshot.providers.iter().map(|provider| &*provider.id)))?;
+        let provider =
+            snapshot.providers.get(&self.id).ok_or_else(|| unknown(&self.id, snapshot.providers.iter().map(|provider| &*provider.id)))?;
         let model = self.model(&snapshot, provider)?;
         let body = json!({ "model": format!("{}/{model}", self.id), "messages": [{ "role": "user", "content": "Answer with the word ok." }], "max_tokens": 16 });
         let call = Call {
@@ -127,7 +130,8 @@ impl Test {
         let (cost, source) = reply.cost.unwrap_or((None, vox_base::CostSource::Unknown));
         let ms = started.elapsed().as_millis();
         let shown = cost.map_or_else(|| "unpriced".to_owned(), |cost| cost.to_string());
-        let text = format!("{} answers: {ms} ms, {shown} ({}); vox trace {}", reply.trail.model, source.as_str(), reply.trail.interaction_id);
+        let text =
+            format!("{} answers: {ms} ms, {shown} ({}); vox trace {}", reply.trail.model, source.as_str(), reply.trail.interaction_id);
         let data = json!({
             "id": self.id, "model": reply.trail.model, "interaction_id": reply.trail.interaction_id.to_string(), "latency_ms": u64::try_from(ms).unwrap_or(u64::MAX),
             "cost_nano_usd": cost.map(NanoUsd::get), "cost_source": source.as_str(),
@@ -143,7 +147,9 @@ impl Test {
         // Priced models first: a test should not cost what nobody knows.
         let cheapest = offers.min_by_key(|offer| offer.blended_price().map_or((1, 0), |price| (0, price.get())));
         cheapest.map(|offer| offer.native_id.to_string()).ok_or_else(|| {
-            Coded::new(Kind::Usage, "cli.usage", format!("no model of `{}` is known", provider.id)).expected("`--model NAME`").next(format!("vox model discover --source {}", provider.id))
+            Coded::new(Kind::Usage, "cli.usage", format!("no model of `{}` is known", provider.id))
+                .expected("`--model NAME`")
+                .next(format!("vox model discover --source {}", provider.id))
         })
     }
 }

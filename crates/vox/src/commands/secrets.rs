@@ -120,21 +120,31 @@ fn not_answered(error: &inquire::InquireError) -> Coded {
     use inquire::InquireError::{OperationCanceled, OperationInterrupted};
     match error {
         OperationCanceled | OperationInterrupted => Coded::new(Kind::Cancelled, "cli.cancelled", "cancelled; nothing was changed"),
-        error => Coded::new(Kind::Usage, "cli.answer_needed", format!("the terminal gives no answer: {error}")).next("`--stdin` reads the value"),
+        error => {
+            Coded::new(Kind::Usage, "cli.answer_needed", format!("the terminal gives no answer: {error}")).next("`--stdin` reads the value")
+        }
     }
 }
 
 impl Set {
     fn run(self, context: &Context) -> Result {
         if !self.extra.is_empty() {
-            return Err(Coded::new(Kind::Usage, "secret.value_in_argv", "a value may not stand on the command line: other processes and your shell's history can read it")
-                .expected("only the id")
-                .next("replace that value, it has been seen; then `vox secrets set ID` asks for the new one, or `--stdin` reads it"));
+            return Err(Coded::new(
+                Kind::Usage,
+                "secret.value_in_argv",
+                "a value may not stand on the command line: other processes and your shell's history can read it",
+            )
+            .expected("only the id")
+            .next("replace that value, it has been seen; then `vox secrets set ID` asks for the new one, or `--stdin` reads it"));
         }
         let registry = vox_vault::Registry::builtin();
         let spec = registry.find(&self.id).map_err(unnamed)?;
         if spec.device_local {
-            return Err(Coded::new(Kind::Refused, "secret.source_refused", format!("`{}` is made by this device and set by nobody", spec.id)));
+            return Err(Coded::new(
+                Kind::Refused,
+                "secret.source_refused",
+                format!("`{}` is made by this device and set by nobody", spec.id),
+            ));
         }
         let value = self.value(context, &spec.id)?;
         if let Some(doubt) = spec.shape_warning(value.expose()) {
@@ -155,7 +165,8 @@ impl Set {
             return from_stdin(self.keep_newline);
         }
         if !context.may_ask() {
-            return Err(Coded::new(Kind::Usage, "cli.answer_needed", "the value has to be asked for, and there is nobody to ask").expected("`--stdin` with the value on stdin"));
+            return Err(Coded::new(Kind::Usage, "cli.answer_needed", "the value has to be asked for, and there is nobody to ask")
+                .expected("`--stdin` with the value on stdin"));
         }
         let question = format!("Value of {id}:");
         inquire::Password::new(&question).without_confirmation().prompt().map(Secret::new).map_err(|error| not_answered(&error))
@@ -207,7 +218,12 @@ fn list(which: &Which) -> Answer {
     let mut text = vec![["id", "environment", "for", "shareable"].map(str::to_owned).to_vec()];
     text.extend(specs.iter().map(|spec| {
         let taxonomy = json!(spec.taxonomy).as_str().unwrap_or_default().to_owned();
-        vec![spec.id.clone(), spec.env_name().unwrap_or_else(|| "-".to_owned()), taxonomy, if spec.shareable { "yes" } else { "no" }.to_owned()]
+        vec![
+            spec.id.clone(),
+            spec.env_name().unwrap_or_else(|| "-".to_owned()),
+            taxonomy,
+            if spec.shareable { "yes" } else { "no" }.to_owned(),
+        ]
     }));
     Answer::new("vox.secrets.list.v1", json!({ "secrets": rows.collect::<Vec<_>>() }), table(&text))
 }
@@ -272,7 +288,12 @@ impl Rm {
 
 fn confirm(context: &Context, id: &str) -> Result<()> {
     if !context.may_ask() {
-        return Err(Coded::new(Kind::Usage, "cli.answer_needed", format!("taking `{id}` away has to be confirmed, and there is nobody to ask")).expected("`--yes`"));
+        return Err(Coded::new(
+            Kind::Usage,
+            "cli.answer_needed",
+            format!("taking `{id}` away has to be confirmed, and there is nobody to ask"),
+        )
+        .expected("`--yes`"));
     }
     let question = format!("Take the value of {id} away?");
     match inquire::Confirm::new(&question).with_default(false).prompt() {

@@ -80,7 +80,9 @@ fn cost(report: &TraceReport) -> String {
     let amount = |nano_usd: Option<i64>| nano_usd.map_or_else(|| "unpriced".to_owned(), |nano_usd| NanoUsd::new(nano_usd).to_string());
     let mut text = format!("cost      {} ({})\n", amount(report.cost_nano_usd), report.cost_source);
     for line in &report.cost_lines {
-        let price = line.price_micros_per_mtok.map_or_else(String::new, |price| format!(" at {} per million", NanoUsd::new(price.saturating_mul(1000))));
+        let price = line
+            .price_micros_per_mtok
+            .map_or_else(String::new, |price| format!(" at {} per million", NanoUsd::new(price.saturating_mul(1000))));
         let count = if line.tokens == 0 { String::new() } else { format!("{} ", line.tokens) };
         let _ = writeln!(text, "          {count}{}{price}: {}", line.class, amount(line.cost_nano_usd));
     }
@@ -94,7 +96,8 @@ fn attempts(attempts: &[AttemptReport]) -> String {
     let number = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let mut rows = vec![["#", "offer", "outcome", "status", "waited ms", "first token ms", "ms", "cost"].map(str::to_owned).to_vec()];
     for attempt in attempts {
-        let outcome = attempt.error_class.as_deref().map_or_else(|| attempt.outcome.clone(), |class| format!("{} ({class})", attempt.outcome));
+        let outcome =
+            attempt.error_class.as_deref().map_or_else(|| attempt.outcome.clone(), |class| format!("{} ({class})", attempt.outcome));
         rows.push(vec![
             attempt.number.to_string(),
             format!("{}/{}", attempt.provider, attempt.model),

@@ -113,7 +113,8 @@ fn shown(report: &UsageReport) -> String {
         let _ = writeln!(text, "prompt caches saved {}", NanoUsd::new(saved));
     }
     if report.held_calls > 0 {
-        let _ = writeln!(text, "besides, {} is held for {} calls: `vox usage --held`", NanoUsd::new(report.held_nano_usd), report.held_calls);
+        let _ =
+            writeln!(text, "besides, {} is held for {} calls: `vox usage --held`", NanoUsd::new(report.held_nano_usd), report.held_calls);
     }
     text
 }
@@ -156,7 +157,8 @@ fn csv(report: &UsageReport) -> String {
             sums.cache_savings_nano_usd,
         ];
         let known = [sums.calls, sums.errors, sums.unpriced_calls, sums.unmetered_calls];
-        let numbers = known.into_iter().map(Some).chain(optional).map(|number| number.map_or_else(String::new, |number| number.to_string()));
+        let numbers =
+            known.into_iter().map(Some).chain(optional).map(|number| number.map_or_else(String::new, |number| number.to_string()));
         let _ = writeln!(text, "{},{}", field(group.as_deref().unwrap_or("")), numbers.collect::<Vec<_>>().join(","));
     }
     text
@@ -175,9 +177,18 @@ fn held(context: &Context) -> Result {
     };
     let mut rows = vec![["call", "key", "held", "since"].map(str::to_owned).to_vec()];
     rows.extend(held.iter().map(|call| {
-        vec![call.interaction_id.clone(), call.key_id.clone().unwrap_or_else(|| "you".to_owned()), NanoUsd::new(call.held_nano_usd).to_string(), call.opened_at.clone()]
+        vec![
+            call.interaction_id.clone(),
+            call.key_id.clone().unwrap_or_else(|| "you".to_owned()),
+            NanoUsd::new(call.held_nano_usd).to_string(),
+            call.opened_at.clone(),
+        ]
     }));
-    let text = if held.is_empty() { "nothing is held\n".to_owned() } else { format!("{}`vox usage reconcile CALL --usd AMOUNT` says what one really cost\n", table(&rows)) };
+    let text = if held.is_empty() {
+        "nothing is held\n".to_owned()
+    } else {
+        format!("{}`vox usage reconcile CALL --usd AMOUNT` says what one really cost\n", table(&rows))
+    };
     Ok(Answer::new("vox.usage.held.v1", json!({ "held": held }), text))
 }
 
@@ -207,7 +218,13 @@ mod tests {
     #[test]
     fn gw_61_an_unknown_cost_is_unpriced_and_an_empty_field() {
         let sums = Sums { calls: 2, unpriced_calls: 2, ..Sums::default() };
-        let report = UsageReport { by: "model", lines: vec![Line { group: Some("m".into()), sums: sums.clone() }], total: sums, held_calls: 0, held_nano_usd: 0 };
+        let report = UsageReport {
+            by: "model",
+            lines: vec![Line { group: Some("m".into()), sums: sums.clone() }],
+            total: sums,
+            held_calls: 0,
+            held_nano_usd: 0,
+        };
         assert!(shown(&report).contains("unpriced"));
         assert!(!shown(&report).contains('$'));
         assert_eq!(csv(&report).lines().last(), Some("m,2,0,2,0,,,,,,,"));

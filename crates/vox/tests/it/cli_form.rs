@@ -28,7 +28,10 @@ fn sf_59_json_is_one_envelope_for_success_failure_and_a_wrong_command_line() {
         let output = setup.vox(&[good, &["--json"][..]].concat());
         let answer = envelope(&output);
         assert_eq!((answer["ok"].as_bool(), output.status.code()), (Some(true), Some(0)), "{good:?}");
-        assert!(answer["schema"].as_str().unwrap().starts_with("vox.") && answer["data"].is_object() && answer["warnings"].is_array(), "{good:?}");
+        assert!(
+            answer["schema"].as_str().unwrap().starts_with("vox.") && answer["data"].is_object() && answer["warnings"].is_array(),
+            "{good:?}"
+        );
         for arguments in [[bad, &["--json"][..]].concat(), [good, &["--json", "--no-such-flag"][..]].concat()] {
             let output = setup.vox(&arguments);
             let answer = envelope(&output);
@@ -80,7 +83,12 @@ fn sf_62_a_question_without_a_terminal_is_an_error_that_names_the_flag() {
 #[test]
 fn sf_66_a_misspelt_verb_or_flag_gets_near_names() {
     let setup = Setup::new();
-    for (arguments, near) in [(&["kyes", "list"][..], "keys"), (&["keys", "lst"], "list"), (&["usage", "--sinc", "2026-01-01"], "--since"), (&["model", "explian"], "explain")] {
+    for (arguments, near) in [
+        (&["kyes", "list"][..], "keys"),
+        (&["keys", "lst"], "list"),
+        (&["usage", "--sinc", "2026-01-01"], "--since"),
+        (&["model", "explian"], "explain"),
+    ] {
         let output = setup.vox(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains(near), "{arguments:?}: {}", stderr(&output));

@@ -61,9 +61,24 @@ fn st_02_without_a_home_nothing_is_guessed() {
         let output = command.output().unwrap();
         (output.status.code(), envelope(&output)["error"]["code"].as_str().unwrap_or("").to_owned())
     };
-    assert_eq!(run(&|command| { command.env_remove("HOME"); }), (Some(2), "paths.no_home".into()));
-    assert_eq!(run(&|command| { command.env("HOME", ""); }), (Some(2), "paths.no_home".into()));
-    assert_eq!(run(&|command| { command.env("VOX_DATA_DIR", "relative"); }), (Some(2), "paths.relative".into()));
+    assert_eq!(
+        run(&|command| {
+            command.env_remove("HOME");
+        }),
+        (Some(2), "paths.no_home".into())
+    );
+    assert_eq!(
+        run(&|command| {
+            command.env("HOME", "");
+        }),
+        (Some(2), "paths.no_home".into())
+    );
+    assert_eq!(
+        run(&|command| {
+            command.env("VOX_DATA_DIR", "relative");
+        }),
+        (Some(2), "paths.relative".into())
+    );
     assert!(setup.home.listing().is_empty());
 }
 
@@ -117,13 +132,15 @@ fn st_05_what_is_written_is_private_whatever_the_umask() {
 fn st_08_status_reports_the_library_and_what_the_connection_says_of_itself() {
     let setup = Setup::new();
     assert_eq!(setup.json(&["db", "status"])["exists"], false);
-    setup.json(&["keys", "create", "x"]);
-    let status = setup.json(&["db", "status"]);
+    let node = setup.start();
+    let status = node.json(&["db", "status"]);
     let version: Vec<u32> = status["sqlite_version"].as_str().unwrap().split('.').map(|part| part.parse().unwrap()).collect();
     assert!(version >= vec![3, 51, 3], "{version:?}");
     let state = status["files"].as_array().unwrap().iter().find(|file| file["role"] == "state").unwrap();
     assert_eq!(state["pending_migrations"], 0);
-    for (pragma, wanted) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("trusted_schema", "0"), ("mmap_size", "0")] {
+    for (pragma, wanted) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("trusted_schema", "0"), ("mmap_size", "0")]
+    {
         let found = state["pragmas"][pragma].as_str().map(str::to_lowercase);
         assert_eq!(found.as_deref(), Some(wanted), "{pragma}: {}", state["pragmas"]);
     }
@@ -136,7 +153,8 @@ fn a_schema_changed_from_outside_is_listed_and_exits_5() {
     setup.json(&["keys", "create", "x"]);
     let sound = setup.json(&["db", "verify"]);
     assert_eq!(sound["files"][0]["drift"], Value::Array(Vec::new()));
-    let changed = std::process::Command::new("sqlite3").arg(setup.database()).arg("ALTER TABLE caller_keys ADD COLUMN colour TEXT").status();
+    let changed =
+        std::process::Command::new("sqlite3").arg(setup.database()).arg("ALTER TABLE caller_keys ADD COLUMN colour TEXT").status();
     assert!(changed.unwrap().success());
     let output = setup.vox(&["db", "verify", "--json"]);
     assert_eq!(output.status.code(), Some(5));

@@ -21,7 +21,10 @@ fn an_empty_home_is_no_error_and_every_list_is_said_to_be_never_fetched() {
 #[test]
 fn a_broken_provider_entry_is_named_with_file_line_and_key() {
     let setup = Setup::new();
-    setup.home.write("config/providers.d/x.yaml", "providers:\n  x:\n    dialect: openai\n    base_url: https://x.example\n    secret_ids: [nobody.api_key]\n");
+    setup.home.write(
+        "config/providers.d/x.yaml",
+        "providers:\n  x:\n    dialect: openai\n    base_url: https://x.example\n    secret_ids: [nobody.api_key]\n",
+    );
     let output = setup.vox(&["doctor", "--json"]);
     assert_eq!(output.status.code(), Some(5));
     let evidence = finding(&envelope(&output)["data"], "providers-config").unwrap()["evidence"].as_str().unwrap().to_owned();
@@ -31,7 +34,8 @@ fn a_broken_provider_entry_is_named_with_file_line_and_key() {
 #[test]
 fn a_file_that_is_no_store_is_an_integrity_error_and_left_alone() {
     let setup = Setup::new();
-    let path = setup.home.write("data/vox.db", "this is not a database, but long enough to be looked at as if it were one ..................");
+    let path =
+        setup.home.write("data/vox.db", "this is not a database, but long enough to be looked at as if it were one ..................");
     let before = std::fs::read(&path).unwrap();
     let output = setup.vox(&["doctor", "--area", "store", "--json"]);
     assert_eq!(output.status.code(), Some(7), "{}", envelope(&output));

@@ -29,7 +29,8 @@ fn a_list_can_be_narrowed_and_sorted() {
     let models = |arguments: &[&str]| setup.json(&[&["model", "list"], arguments].concat())["models"].as_array().unwrap().clone();
     assert!(models(&["--provider", "openai"]).iter().all(|model| model["provider"] == "openai"));
     assert!(models(&["--admitted"]).iter().all(|model| model["callable"] == true && model["lifecycle"] == "confirmed"));
-    let prices: Vec<i64> = models(&["--provider", "openai", "--sort", "price"]).iter().filter_map(|model| model["prices"]["input"].as_i64()).collect();
+    let prices: Vec<i64> =
+        models(&["--provider", "openai", "--sort", "price"]).iter().filter_map(|model| model["prices"]["input"].as_i64()).collect();
     assert!(prices.is_sorted() && prices.len() > 2, "{prices:?}");
     assert_eq!(models(&["--limit", "3"]).len(), 3);
     assert_eq!(envelope(&setup.vox(&["model", "list", "--task", "juggling", "--json"]))["error"]["code"], "route.task_unknown");
@@ -49,7 +50,13 @@ fn discover_fetches_a_list_once_and_shows_it() {
     assert_eq!((second["sources"][0]["outcome"].as_str(), second["sources"][0]["n_requests"].as_u64()), (Some("fresh"), Some(0)));
     assert_eq!(fake.n_requests(), 1);
     assert_eq!(setup.json(&["model", "show", "openai/own-model"])["offers"][0]["context_tokens"], 4096);
-    let source = setup.json(&["model", "sources"])["sources"].as_array().unwrap().iter().find(|source| source["source"] == "openai").unwrap().clone();
+    let source = setup.json(&["model", "sources"])["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|source| source["source"] == "openai")
+        .unwrap()
+        .clone();
     assert_eq!((source["state"].as_str(), source["n_models"].as_u64()), (Some("fresh"), Some(1)));
 }
 
@@ -79,7 +86,8 @@ fn a_limit_and_a_question_about_one_offer_move_what_is_said() {
     let pick = free["pick"]["offer"].as_str().unwrap().to_owned();
     let tight = setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5", "--max-usd", "0.000001"]);
     assert_eq!(tight["pick"], json!(null), "{tight}");
-    let why = setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5", "--max-usd", "0.000001", "--why-not", &pick]);
+    let why =
+        setup.json(&["model", "explain", "hi", "--task", "code_gen", "--complexity", "5", "--max-usd", "0.000001", "--why-not", &pick]);
     assert!(why["why_not"]["reasons"].to_string().contains("over_budget"), "{}", why["why_not"]);
     let all = setup.json(&["model", "explain", "hi", "--all-reasons"]);
     assert!(all["all_reasons"].as_array().unwrap().len() > free["refused"].as_array().unwrap().len());
@@ -115,7 +123,12 @@ fn a_decision_whose_stored_result_was_changed_is_not_believed() {
     setup.json(&["chat", "hello", "--no-stream"]);
     change(&setup, "UPDATE route_decisions SET chosen = 'openai/other'");
     let output = setup.vox(&["model", "explain", "--decision", "last", "--json"]);
-    assert_eq!((output.status.code(), envelope(&output)["error"]["code"].as_str()), (Some(7), Some("route.replay_differs")), "{}", stderr(&output));
+    assert_eq!(
+        (output.status.code(), envelope(&output)["error"]["code"].as_str()),
+        (Some(7), Some("route.replay_differs")),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[expect(clippy::disallowed_methods, reason = "the row is changed by a program that is not vox")]

@@ -28,7 +28,8 @@ fn sm_01_the_registry_is_listed_with_unique_environment_names() {
     let mut names: Vec<&str> = Vec::new();
     for secret in &secrets {
         names.extend(secret["env"].as_str());
-        names.extend(["aliases", "deprecated"].iter().flat_map(|kind| secret[*kind].as_array().unwrap()).map(|name| name.as_str().unwrap()));
+        names
+            .extend(["aliases", "deprecated"].iter().flat_map(|kind| secret[*kind].as_array().unwrap()).map(|name| name.as_str().unwrap()));
     }
     let n_names = names.len();
     names.sort_unstable();
@@ -42,7 +43,10 @@ fn sm_04_the_vault_beats_the_environment_and_says_so() {
     assert_eq!(set(&setup, "openai.api_key", b"sk-vault-value\n", &[]).status.code(), Some(0));
     let status = setup.json(&["secrets", "status"]);
     let openai = status["secrets"].as_array().unwrap().iter().find(|secret| secret["id"] == "openai.api_key").unwrap();
-    assert_eq!((openai["status"].as_str(), openai["source"].as_str(), openai["version"].as_u64()), (Some("shadowed"), Some("vault"), Some(1)));
+    assert_eq!(
+        (openai["status"].as_str(), openai["source"].as_str(), openai["version"].as_u64()),
+        (Some("shadowed"), Some("vault"), Some(1))
+    );
     let explained = setup.json(&["secrets", "explain", "OPENAI_API_KEY"]);
     let states: Vec<_> = explained["candidates"].as_array().unwrap().iter().map(|candidate| candidate["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["found", "shadowed"]);
@@ -63,7 +67,11 @@ fn sm_06_an_empty_value_is_refused_in_ci() {
 #[test]
 fn sm_11_a_value_on_the_command_line_is_refused_and_never_repeated() {
     let setup = home();
-    for arguments in [&["secrets", "set", "openai.api_key", "sk-on-argv"][..], &["secrets", "set", "sk-on-argv"], &["secrets", "set", "openai.api_key", "sk-on-argv", "--json"]] {
+    for arguments in [
+        &["secrets", "set", "openai.api_key", "sk-on-argv"][..],
+        &["secrets", "set", "sk-on-argv"],
+        &["secrets", "set", "openai.api_key", "sk-on-argv", "--json"],
+    ] {
         let output = setup.vox(arguments);
         assert_eq!(output.status.code(), Some(2));
         let text = stdout(&output) + &stderr(&output);

@@ -81,6 +81,12 @@ fn a_provider_is_tested_with_one_small_call_that_says_its_cost() {
     assert_eq!(fake.n_requests(), 1);
     assert_eq!(setup.json(&["usage"])["total"]["cost_nano_usd"], tested["cost_nano_usd"]);
     assert_eq!(setup.vox(&["providers", "test", "nobody"]).status.code(), Some(2));
-    let origin = setup.json(&["providers", "show", "openai"])["keys"].as_array().unwrap().iter().find(|key| key["key"] == "base_url").unwrap().clone();
+    let origin = setup.json(&["providers", "show", "openai"])["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["key"] == "base_url")
+        .unwrap()
+        .clone();
     assert!(origin["origin"].as_str().unwrap().contains("VOX_PROVIDER_OPENAI_BASE_URL"), "{origin}");
 }

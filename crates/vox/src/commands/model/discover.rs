@@ -10,7 +10,9 @@ use vox_node::doctor::age;
 
 /// Fetch the model lists that are due; a list is taken whole or not at all.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox model discover\n  vox model discover --source openrouter --force\n  vox model discover --check-freshness")]
+#[command(
+    after_help = "Examples:\n  vox model discover\n  vox model discover --source openrouter --force\n  vox model discover --check-freshness"
+)]
 pub(crate) struct Discover {
     /// Only this list; repeatable.
     #[arg(long = "source", value_name = "NAME")]
@@ -55,7 +57,8 @@ fn shown(fetches: &[Fetch]) -> String {
     let mut rows = vec![["source", "outcome", "models", "new", "gone", "changed", "requests", ""].map(str::to_owned).to_vec()];
     rows.extend(fetches.iter().map(|fetch| {
         let outcome = json!(fetch.outcome).as_str().unwrap_or_default().replace('_', " ");
-        let models = if fetch.n_before == fetch.n_after { fetch.n_after.to_string() } else { format!("{} → {}", fetch.n_before, fetch.n_after) };
+        let models =
+            if fetch.n_before == fetch.n_after { fetch.n_after.to_string() } else { format!("{} → {}", fetch.n_before, fetch.n_after) };
         let counts = [fetch.n_added, fetch.n_removed, fetch.n_changed].map(|count| count.to_string());
         let rest = fetch.error.clone().or_else(|| fetch.next_refresh_at.as_ref().map(|at| format!("next {at}"))).unwrap_or_default();
         let [added, removed, changed] = counts;

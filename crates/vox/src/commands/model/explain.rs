@@ -16,7 +16,9 @@ use vox_wire::{Chat, Dialect, Endpoint};
 
 /// Explain which model would answer a question, or why one did. Opens no connection and writes nothing.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox model explain \"fix this bug\" --task debugging --complexity 8\n  vox model explain --decision last\n  vox model explain \"hi\" --max-usd 0.01 --why-not anthropic/claude-opus-4-7")]
+#[command(
+    after_help = "Examples:\n  vox model explain \"fix this bug\" --task debugging --complexity 8\n  vox model explain --decision last\n  vox model explain \"hi\" --max-usd 0.01 --why-not anthropic/claude-opus-4-7"
+)]
 pub(crate) struct Explain {
     /// The question; only its length counts.
     text: Option<String>,
@@ -107,7 +109,15 @@ impl Explain {
         let ask = build(&snapshot, &question)?;
         let at: Timestamp = context.now();
         let decision = decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &ask, at, 0);
-        Ok(Replayed { decision_id: String::new(), at, contract: snapshot.contract, catalog: snapshot.catalog, board: snapshot.board, ask, decision })
+        Ok(Replayed {
+            decision_id: String::new(),
+            at,
+            contract: snapshot.contract,
+            catalog: snapshot.catalog,
+            board: snapshot.board,
+            ask,
+            decision,
+        })
     }
 
     fn explain(&self, made: &Replayed, is_stored: bool) -> Result<Explained> {
@@ -115,7 +125,9 @@ impl Explain {
         let why_not = match &self.why_not {
             None => None,
             Some(offer) => Some(why_not(contract, catalog, board, ask, decision, *at, offer).ok_or_else(|| {
-                Coded::new(Kind::Usage, "route.model_unknown", format!("no offer is called `{offer}`")).expected("`provider/model`").next("vox model list")
+                Coded::new(Kind::Usage, "route.model_unknown", format!("no offer is called `{offer}`"))
+                    .expected("`provider/model`")
+                    .next("vox model list")
             })?),
         };
         Ok(Explained {
@@ -144,7 +156,13 @@ fn shown(explained: &Explained) -> String {
         format!("{} → {}", asked.complexity_raw, asked.complexity)
     };
     let field = |name: &str| asked.ask.get(name).filter(|value| !value.is_null()).map_or_else(|| "-".to_owned(), ToString::to_string);
-    let _ = writeln!(text, "ask         task {} (by {}), complexity {complexity}, {} input tokens", asked.task, asked.task_source, field("input_tokens"));
+    let _ = writeln!(
+        text,
+        "ask         task {} (by {}), complexity {complexity}, {} input tokens",
+        asked.task,
+        asked.task_source,
+        field("input_tokens")
+    );
     match &explanation.pick {
         None => text.push_str("pick        none: no offer may answer\n"),
         Some(pick) => {
@@ -159,9 +177,17 @@ fn shown(explained: &Explained) -> String {
     if !explanation.waived.is_empty() {
         let _ = writeln!(text, "waived      {}", explanation.waived.join(", "));
     }
-    let _ = writeln!(text, "left out    {} nobody asked for or admitted, {} below the last one kept", explanation.n_not_wanted, explanation.n_beyond);
+    let _ = writeln!(
+        text,
+        "left out    {} nobody asked for or admitted, {} below the last one kept",
+        explanation.n_not_wanted, explanation.n_beyond
+    );
     let evidence = &explanation.evidence;
-    let _ = writeln!(text, "evidence    contract {:.12}, catalog {:.12}, board {:.12}, seed {}", evidence.contract, evidence.catalog, evidence.board, evidence.seed);
+    let _ = writeln!(
+        text,
+        "evidence    contract {:.12}, catalog {:.12}, board {:.12}, seed {}",
+        evidence.contract, evidence.catalog, evidence.board, evidence.seed
+    );
     if let Some(all) = &explained.all_reasons {
         text.push_str(&refused("all reasons", all));
     }
@@ -198,7 +224,8 @@ fn refused(heading: &str, refused: &[RefusedShown]) -> String {
     if refused.is_empty() {
         return String::new();
     }
-    let rows: Vec<Vec<String>> = refused.iter().map(|refused| vec![refused.offer.clone(), refused.reason.to_owned(), refused.numbers.clone()]).collect();
+    let rows: Vec<Vec<String>> =
+        refused.iter().map(|refused| vec![refused.offer.clone(), refused.reason.to_owned(), refused.numbers.clone()]).collect();
     format!("{heading}\n{}", table(&rows))
 }
 

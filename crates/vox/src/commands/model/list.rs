@@ -12,7 +12,9 @@ use vox_route::{Capability, Credential, Lifecycle, NameError, Offer, PriceState,
 
 /// List the offers of the catalog.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox model list --admitted\n  vox model list --task code_gen --sort price --limit 10\n  vox model list --provider ollama --json")]
+#[command(
+    after_help = "Examples:\n  vox model list --admitted\n  vox model list --task code_gen --sort price --limit 10\n  vox model list --provider ollama --json"
+)]
 pub(crate) struct List {
     /// Only this provider's.
     #[arg(long, value_name = "ID")]
@@ -73,7 +75,8 @@ impl List {
                 snapshot.contract.task(task).map(|rules| rules.strength.clone())
             }
         };
-        let mut offers: Vec<&Arc<Offer>> = snapshot.catalog.offers().iter().filter(|offer| self.fits(&snapshot, offer, strength.as_deref())).collect();
+        let mut offers: Vec<&Arc<Offer>> =
+            snapshot.catalog.offers().iter().filter(|offer| self.fits(&snapshot, offer, strength.as_deref())).collect();
         match self.sort {
             Order::Id => {}
             Order::Price => offers.sort_by_key(|offer| offer.blended_price().map_or((1, 0), |price| (0, price.get()))),
@@ -189,11 +192,19 @@ fn shown(snapshot: &Snapshot, offer: &Offer) -> String {
     for (class, price) in offer.prices.classes() {
         if let Some(price) = price.filter(|_| offer.price_state == PriceState::Known) {
             let unit = if matches!(class, "image" | "request") { "each" } else { "per million tokens" };
-            rows.push(vec![format!("  {class}"), format!("{} {unit}", NanoUsd::new(price.get().saturating_mul(1000))), from(&format!("prices.{class}"))]);
+            rows.push(vec![
+                format!("  {class}"),
+                format!("{} {unit}", NanoUsd::new(price.get().saturating_mul(1000))),
+                from(&format!("prices.{class}")),
+            ]);
         }
     }
     rows.push(vec!["runs".to_owned(), word(json!(offer.locality)), from("locality")]);
     rows.push(vec!["`vox/auto`".to_owned(), word(json!(offer.lifecycle)), from("lifecycle")]);
-    rows.push(vec!["callable".to_owned(), if callable(snapshot, offer) { "yes" } else { "no: its provider has no key" }.to_owned(), String::new()]);
+    rows.push(vec![
+        "callable".to_owned(),
+        if callable(snapshot, offer) { "yes" } else { "no: its provider has no key" }.to_owned(),
+        String::new(),
+    ]);
     format!("{}\n{}", offer.id, table(&rows))
 }
