@@ -1,6 +1,5 @@
 use super::*;
 use serde_json::json;
-use std::sync::Arc;
 use vox_base::{Clock as _, Document, Secret};
 use vox_host::http::{AddressPolicy, Http};
 use vox_testkit::{FakeProvider, FixedClock, Reply, SeededEntropy};
@@ -24,9 +23,8 @@ impl Home {
         let (contract, clock) = (Contract::builtin(), FixedClock::default());
         let (catalog, _) = load(cache.path(), &contract, &providers, clock.now());
         let resolve = |id: &str| (id == "openai.api_key").then(|| Secret::new("sk-list".to_owned()));
-        let settings = Arc::new(crate::settings::Settings::builtin());
-        let snapshot =
-            Snapshot::build(Inputs { settings: (*settings).clone().into(), providers, contract, catalog, resolve: &resolve }).unwrap();
+        let settings = crate::settings::Settings::builtin();
+        let snapshot = Snapshot::build(Inputs { settings, providers, contract, catalog, resolve: &resolve }).unwrap();
         Self { cache, clock, entropy: SeededEntropy::new(3), http: Http::new(AddressPolicy::default()), snapshot, offline: false }
     }
 

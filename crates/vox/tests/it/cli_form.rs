@@ -114,3 +114,34 @@ fn every_help_shows_its_examples() {
         assert!((1..=3).contains(&n_examples), "{topic:?}: {help}");
     }
 }
+
+/// Runs `vox` under `strace` and returns the calls of these kinds.
+fn traced(setup: &Setup, kinds: &str, arguments: &[&str]) -> String {
+    let log = setup.home.path().join("strace.log");
+    let mut command = setup.home.command("strace");
+    command.args(["-f", "-qq", "-e", &format!("trace={kinds}"), "-o"]).arg(&log).arg(env!("CARGO_BIN_EXE_vox")).args(arguments);
+    let output = command.output().expect("the strace program is installed");
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    let calls = std::fs::read_to_string(&log).expect("strace leaves its log");
+    std::fs::remove_file(log).expect("the log can be removed");
+    calls
+}
+
+#[test]
+fn rt_43_explaining_opens_no_socket_and_makes_no_file() {
+    let setup = Setup::new();
+    let calls = traced(&setup, "socket,connect", &["model", "explain", "hello"]);
+    assert!(!calls.contains("AF_INET") && !calls.contains("connect("), "{calls}");
+    assert!(setup.home.listing().is_empty());
+}
+
+#[test]
+fn te_39_the_version_opens_no_log_spool_or_store() {
+    let setup = Setup::new();
+    for arguments in [&["--version"][..], &["--help"], &["completions", "bash"], &["db", "path"]] {
+        let calls = traced(&setup, "openat,creat,mkdir,mkdirat", arguments);
+        let home = setup.home.path().display().to_string();
+        assert!(!calls.contains(&home), "{arguments:?}: {calls}");
+        assert!(!calls.contains("O_CREAT"), "{arguments:?}: {calls}");
+    }
+}

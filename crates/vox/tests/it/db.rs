@@ -6,8 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 fn place(setup: &Setup, arguments: &[&str], name: &str) -> (String, String) {
     let data = setup.json(&[&["db", "path"], arguments].concat());
-    let place = data["places"].as_array().unwrap().iter().find(|place| place["name"] == name).unwrap().clone();
-    (place["path"].as_str().unwrap().to_owned(), place["source"].as_str().unwrap().to_owned())
+    let place =
+        data["places"].as_array().and_then(|places| places.iter().find(|place| place["name"] == name)).expect("the place is listed");
+    let text = |key: &str| place[key].as_str().expect("a place has a path and a source").to_owned();
+    (text("path"), text("source"))
 }
 
 #[test]

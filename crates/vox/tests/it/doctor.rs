@@ -4,7 +4,7 @@ use crate::node::{Setup, envelope};
 use serde_json::Value;
 
 fn finding(report: &Value, id: &str) -> Option<Value> {
-    report["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id).cloned()
+    report["findings"].as_array().expect("a report has findings").iter().find(|finding| finding["id"] == id).cloned()
 }
 
 #[test]

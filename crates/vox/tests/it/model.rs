@@ -133,5 +133,7 @@ fn a_decision_whose_stored_result_was_changed_is_not_believed() {
 
 #[expect(clippy::disallowed_methods, reason = "the row is changed by a program that is not vox")]
 fn change(setup: &Setup, sql: &str) {
-    assert!(std::process::Command::new("sqlite3").arg(setup.database()).arg(sql).status().unwrap().success());
+    assert!(
+        std::process::Command::new("sqlite3").arg(setup.database()).arg(sql).status().expect("the sqlite3 program is installed").success()
+    );
 }

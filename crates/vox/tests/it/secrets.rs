@@ -9,16 +9,16 @@ use std::process::{Output, Stdio};
 fn home() -> Setup {
     let setup = Setup::new();
     let key = setup.home.write("vault.key", &"ab".repeat(32));
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-    setup.env("VOX_VAULT_KEY_FILE", key.to_str().unwrap())
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("the mode can be set");
+    setup.env("VOX_VAULT_KEY_FILE", key.to_str().expect("the path is text"))
 }
 
 fn set(setup: &Setup, id: &str, value: &[u8], flags: &[&str]) -> Output {
     let mut command = setup.command(&[&["secrets", "set", id, "--stdin", "--json"], flags].concat());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vox can be started");
     // A refused command does not read its input.
-    let _ = child.stdin.take().unwrap().write_all(value);
-    child.wait_with_output().unwrap()
+    let _ = child.stdin.take().expect("stdin is piped").write_all(value);
+    child.wait_with_output().expect("vox ends")
 }
 
 #[test]
