@@ -16,8 +16,9 @@ use vox_base::{Coded, Timestamp};
 use vox_route::catalog::{CacheFile, CachedSource, PriceOverlay};
 use vox_route::contract::SourceRules;
 use vox_route::{Board, Catalog, Contract, Credential, Warning};
+use vox_store::Store;
 
-pub use fetch::{Discovery, Fetch, Outcome, Wanted};
+pub use fetch::{Discovery, Fetch, Outcome, Wanted, record};
 
 /// Name of the cache file below the cache directory.
 pub const CACHE_FILE: &str = "model-catalog.v1.json";
@@ -158,6 +159,23 @@ fn stands(source: &Source, has_key: bool, cached: Option<&CachedSource>, now: Ti
         next_refresh_at: cached.map(|cached| cached.expires_at.to_string()),
         last_error: cached.and_then(|cached| cached.last_error.clone()),
     }
+}
+
+/// Marks the lists that were asked for and never came: a source that failed from the start has no list to say so.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn with_failures(mut standings: Vec<Standing>, store: &Store) -> Result<Vec<Standing>, Coded> {
+    for fetch in store.latest_fetches().await? {
+        let failed = fetch.outcome == Outcome::Failed.as_str();
+        if let Some(standing) =
+            standings.iter_mut().find(|standing| failed && standing.state == State::Never && standing.source == fetch.source)
+        {
+            standing.state = State::Failed;
+            standing.last_error = Some(format!("failed at {}, and never came before", fetch.at));
+        }
+    }
+    Ok(standings)
 }
 
 /// OpenRouter's list is public; the other providers want a key for theirs.

@@ -10,12 +10,14 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use vox_base::{Coded, Digest, Entropy, Kind, Timestamp};
+use std::time::{Duration, Instant};
+use vox_base::{Coded, Digest, Entropy, Id, Kind, Timestamp};
 use vox_host::http::{Http, Outgoing, SendError};
 use vox_host::lock::FileLock;
 use vox_route::catalog::Entry;
 use vox_route::source::{Due, Fetched, due, openai_compatible, openrouter, suspicious_empty};
+use vox_store::Store;
+use vox_store::rows::routing::CatalogFetch;
 
 /// What a discovery works with.
 pub struct Discovery<'a> {
@@ -79,6 +81,8 @@ pub struct Fetch {
     pub n_changed: usize,
     /// Requests made.
     pub n_requests: u32,
+    /// How long that took.
+    pub duration_ms: u64,
     /// When it may be fetched again without force, RFC 3339.
     pub next_refresh_at: Option<String>,
     /// Why it failed.
@@ -99,6 +103,56 @@ enum Tried {
     Refused { outcome: Outcome, message: String, n_requests: u32 },
 }
 
+/// What came of one list, and the milliseconds that took.
+type Timed = (Tried, u64);
+
+async fn timed(work: impl Future<Output = Tried>) -> Timed {
+    let started = Instant::now();
+    let tried = work.await;
+    (tried, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Notes every list that was asked for, so that a failure is still known when another process looks.
+///
+/// # Errors
+/// The store cannot be written.
+pub async fn record(store: &Store, entropy: &dyn Entropy, now: Timestamp, fetches: &[Fetch]) -> Result<(), Coded> {
+    for fetch in fetches.iter().filter(|fetch| fetch.n_requests > 0) {
+        let mut random = [0; 10];
+        entropy.fill(&mut random);
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let row = CatalogFetch {
+            fetch_id: Id::new(now, random),
+            source: fetch.source.clone().into(),
+            at: now,
+            outcome: fetch.outcome.as_str().into(),
+            requests: fetch.n_requests.into(),
+            added: count(fetch.n_added),
+            removed: count(fetch.n_removed),
+            changed: count(fetch.n_changed),
+            duration_ms: i64::try_from(fetch.duration_ms).unwrap_or(i64::MAX),
+            error_code: (fetch.outcome == Outcome::Failed).then(|| "route.source_failed".into()),
+        };
+        store.record_fetch(row).await?;
+    }
+    Ok(())
+}
+
+impl Outcome {
+    /// Returns the name used in rows and output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::Fresh => "fresh",
+            Self::Off => "off",
+            Self::Unconfigured => "unconfigured",
+            Self::NotRunning => "not_running",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Discovery<'_> {
     /// Fetches what is wanted and due, all lists at once, and replaces the cache in one step.
     ///
@@ -111,7 +165,7 @@ impl Discovery<'_> {
         let known = |source: &Source| cache.sources.get(&*source.provider.id);
         self.check_offline(chosen.iter().filter(|source| self.due(source, known(source), wanted.force).is_ok()))?;
         let tries = chosen.iter().map(|source| self.one(source, known(source), wanted.force));
-        let tried = futures_util::future::join_all(tries).await;
+        let tried = futures_util::future::join_all(tries.map(timed)).await;
         self.keep(&chosen, tried)
     }
 
@@ -222,12 +276,12 @@ impl Discovery<'_> {
     }
 
     /// Lays what was taken into the cache as it is now on disk, so that a discovery beside this one loses nothing.
-    fn keep(&self, chosen: &[Source], tried: Vec<Tried>) -> Result<Vec<Fetch>, Coded> {
+    fn keep(&self, chosen: &[Source], tried: Vec<Timed>) -> Result<Vec<Fetch>, Coded> {
         let unwritable = |error: String| {
             Coded::new(Kind::Failed, "route.source_failed", format!("the catalog cache cannot be written: {error}"))
                 .next("`vox db path` shows the cache directory")
         };
-        if tried.iter().all(|tried| matches!(tried, Tried::Idle(..))) {
+        if tried.iter().all(|(tried, _)| matches!(tried, Tried::Idle(..))) {
             return Ok(self.report(chosen, tried, &mut read_cache(self.cache_dir, self.now).0.sources));
         }
         vox_host::fs::create_cache_dir(self.cache_dir, self.entropy).map_err(|error| unwritable(error.to_string()))?;
@@ -238,8 +292,8 @@ impl Discovery<'_> {
         Ok(report)
     }
 
-    fn report(&self, chosen: &[Source], tried: Vec<Tried>, cache: &mut BTreeMap<String, CachedSource>) -> Vec<Fetch> {
-        chosen.iter().zip(tried).map(|(source, tried)| self.settle(source, tried, cache)).collect()
+    fn report(&self, chosen: &[Source], tried: Vec<Timed>, cache: &mut BTreeMap<String, CachedSource>) -> Vec<Fetch> {
+        chosen.iter().zip(tried).map(|(source, (tried, took))| Fetch { duration_ms: took, ..self.settle(source, tried, cache) }).collect()
     }
 
     fn settle(&self, source: &Source, tried: Tried, cache: &mut BTreeMap<String, CachedSource>) -> Fetch {
@@ -254,6 +308,7 @@ impl Discovery<'_> {
             n_removed: 0,
             n_changed: 0,
             n_requests: 0,
+            duration_ms: 0,
             next_refresh_at: None,
             error: None,
             warnings: Vec::new(),

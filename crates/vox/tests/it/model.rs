@@ -61,6 +61,19 @@ fn discover_fetches_a_list_once_and_shows_it() {
 }
 
 #[test]
+fn a_list_that_failed_from_the_start_is_not_called_never_fetched() {
+    let fake = FakeProvider::start();
+    fake.on("/v1/models", [Reply::new(500, "no")]);
+    let setup = with_key().env("VOX_PROVIDER_OPENAI_BASE_URL", &format!("{}/v1", fake.url()));
+    let output = setup.vox(&["model", "discover", "--source", "openai", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(envelope(&output)["data"]["sources"][0]["outcome"], "failed");
+    let sources = setup.json(&["model", "sources"])["sources"].as_array().unwrap().clone();
+    let openai = sources.iter().find(|source| source["source"] == "openai").unwrap();
+    assert_eq!((openai["state"].as_str(), &openai["n_models"]), (Some("failed"), &json!(null)));
+}
+
+#[test]
 fn offline_keeps_to_what_is_cached() {
     let setup = with_key();
     let output = setup.vox(&["model", "discover", "--source", "openai", "--offline", "--json"]);

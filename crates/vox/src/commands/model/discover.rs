@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::output::{Answer, table};
 use serde_json::json;
 use vox_base::{Coded, Kind};
-use vox_node::discovery::{Discovery, Fetch, Outcome, Standing, State, Wanted, standing};
+use vox_node::discovery::{Discovery, Fetch, Outcome, Standing, State, Wanted, record, standing, with_failures};
 use vox_node::doctor::age;
 
 /// Fetch the model lists that are due; a list is taken whole or not at all.
@@ -41,7 +41,13 @@ impl Discover {
             offline: context.is_offline(),
         };
         let wanted = Wanted { only: self.sources, force: self.force };
-        let fetches = block_on(discovery.run(&wanted))??;
+        let fetches = block_on(async {
+            let fetches = discovery.run(&wanted).await?;
+            if fetches.iter().any(|fetch| fetch.n_requests > 0) {
+                record(&context.store()?, &*context.entropy, context.now(), &fetches).await?;
+            }
+            Ok::<_, Coded>(fetches)
+        })??;
         for warning in fetches.iter().flat_map(|fetch| &fetch.warnings) {
             if context.global.verbose > 0 {
                 context.out.warn(warning);
@@ -56,7 +62,7 @@ impl Discover {
 fn shown(fetches: &[Fetch]) -> String {
     let mut rows = vec![["source", "outcome", "models", "new", "gone", "changed", "requests", ""].map(str::to_owned).to_vec()];
     rows.extend(fetches.iter().map(|fetch| {
-        let outcome = json!(fetch.outcome).as_str().unwrap_or_default().replace('_', " ");
+        let outcome = fetch.outcome.as_str().replace('_', " ");
         let models =
             if fetch.n_before == fetch.n_after { fetch.n_after.to_string() } else { format!("{} → {}", fetch.n_before, fetch.n_after) };
         let counts = [fetch.n_added, fetch.n_removed, fetch.n_changed].map(|count| count.to_string());
@@ -69,7 +75,11 @@ fn shown(fetches: &[Fetch]) -> String {
 
 fn standings(context: &Context) -> Result<Vec<Standing>> {
     let snapshot = context.preview()?;
-    Ok(standing(&context.dirs()?.cache.path, &snapshot.contract, &snapshot.providers, &snapshot.board, context.now()).0)
+    let standings = standing(&context.dirs()?.cache.path, &snapshot.contract, &snapshot.providers, &snapshot.board, context.now()).0;
+    match context.existing_store()? {
+        Some(store) => block_on(with_failures(standings, &store))?,
+        None => Ok(standings),
+    }
 }
 
 fn check(context: &Context) -> Result {
