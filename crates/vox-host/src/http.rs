@@ -8,6 +8,7 @@ mod address;
 mod body;
 mod connect;
 mod error;
+mod pool;
 
 pub use address::{AddressPolicy, InvalidBaseUrl, check_base_url};
 pub use body::{BodyError, IncomingBody};
@@ -15,15 +16,9 @@ pub use error::SendError;
 
 use bytes::Bytes;
 use connect::Connector;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::time::Duration;
-
-/// How long an idle connection is kept. Below the 60 s after which common load balancers drop it on their side.
-const IDLE: Duration = Duration::from_secs(50);
-const MAX_IDLE_PER_HOST: usize = 256;
+use pool::{Destination, Live, Pool};
 
 /// What to send.
 #[derive(Debug, Clone)]
@@ -54,17 +49,17 @@ pub struct Incoming {
 /// The client; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Http {
-    // The pool knows only scheme and host, so what may reach private addresses has a pool of its own.
-    public: Client<Connector, Full<Bytes>>,
-    private: Client<Connector, Full<Bytes>>,
+    public: Connector,
+    private: Connector,
+    pool: Pool,
 }
 
 impl Http {
     /// Returns a client without connections. TLS is set up at the first `https` request, not here.
     #[must_use]
     pub fn new(policy: AddressPolicy) -> Self {
-        let connector = Connector::new(policy);
-        Self { public: client(connector.clone()), private: client(connector.allowing_private()) }
+        let public = Connector::new(policy);
+        Self { private: public.allowing_private(), public, pool: Pool::default() }
     }
 
     /// Sends a request and waits for the headers of the response.
@@ -72,23 +67,49 @@ impl Http {
     /// # Errors
     /// See [`SendError`]; [`SendError::nothing_sent`] says whether the provider can have seen anything.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Incoming, SendError> {
-        let client = if outgoing.allow_private { &self.private } else { &self.public };
-        let mut request = Request::new(Full::new(outgoing.body));
-        *request.method_mut() = outgoing.method;
-        *request.uri_mut() = outgoing.url;
-        *request.headers_mut() = outgoing.headers;
-        let (head, body) = client.request(request).await.map_err(SendError::from_client)?.into_parts();
-        Ok(Incoming { status: head.status, headers: head.headers, body: IncomingBody::new(body) })
+        let url = outgoing.url.clone();
+        let destination = destination(&url, outgoing.allow_private)?;
+        let mut request = request(outgoing, &destination)?;
+        while let Some(mut live) = self.pool.take(&destination).await {
+            match live.exchange(request).await {
+                Ok(response) => return Ok(self.incoming(response, live, destination)),
+                // The other side closed the kept connection just then: nothing was sent, another connection may do.
+                Err(pool::Failed { unsent: Some(unsent), .. }) => request = unsent,
+                Err(failed) => return Err(failed.error),
+            }
+        }
+        let connector = if destination.allow_private { &self.private } else { &self.public };
+        let mut live = Live::open(connector.connect(&url).await?).await?;
+        let response = live.exchange(request).await.map_err(|failed| failed.error)?;
+        Ok(self.incoming(response, live, destination))
+    }
+
+    fn incoming(&self, response: http::Response<hyper::body::Incoming>, live: Live, destination: Destination) -> Incoming {
+        let (head, body) = response.into_parts();
+        Incoming { status: head.status, headers: head.headers, body: IncomingBody::new(body, live, self.pool.clone(), destination) }
     }
 }
 
-fn client(connector: Connector) -> Client<Connector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-        .build(connector)
+fn destination(url: &Uri, allow_private: bool) -> Result<Destination, SendError> {
+    let authority = url.authority().ok_or_else(|| SendError::Request(std::sync::Arc::new(NoHost)))?.clone();
+    Ok(Destination { https: url.scheme() == Some(&http::uri::Scheme::HTTPS), authority, allow_private })
 }
+
+fn request(outgoing: Outgoing, destination: &Destination) -> Result<Request<Full<Bytes>>, SendError> {
+    let mut request = Request::new(Full::new(outgoing.body));
+    *request.method_mut() = outgoing.method;
+    *request.headers_mut() = outgoing.headers;
+    let path = outgoing.url.into_parts().path_and_query;
+    *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
+    let host = HeaderValue::from_str(destination.authority.as_str()).map_err(|error| SendError::Request(std::sync::Arc::new(error)))?;
+    request.headers_mut().insert(header::HOST, host);
+    Ok(request)
+}
+
+/// The URL names no host.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL has no host")]
+struct NoHost;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,10 @@ use context::Context;
 use output::Output;
 use std::process::ExitCode;
 
+/// A call's row is made on one thread and freed on the writer's; the system's allocator locks for that, this one does not.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

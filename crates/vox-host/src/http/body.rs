@@ -1,7 +1,8 @@
 //! The body of a response, and whether it came to its end.
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body as _, Incoming};
+use super::pool::{Destination, Live, Pool};
+use hyper::body::{Body as _, Frame, Incoming};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,12 +22,21 @@ pub enum BodyError {
 }
 
 /// A body, read as it comes. Dropping it before its end closes the connection.
-#[derive(Debug)]
-pub struct IncomingBody(Incoming);
+pub struct IncomingBody {
+    inner: Incoming,
+    /// The connection, until the body has ended.
+    carrier: Option<Carrier>,
+}
+
+struct Carrier {
+    live: Live,
+    pool: Pool,
+    destination: Destination,
+}
 
 impl IncomingBody {
-    pub(super) const fn new(inner: Incoming) -> Self {
-        Self(inner)
+    pub(super) const fn new(inner: Incoming, live: Live, pool: Pool, destination: Destination) -> Self {
+        Self { inner, carrier: Some(Carrier { live, pool, destination }) }
     }
 
     /// Waits for the next bytes; `None` is the clean end.
@@ -37,16 +47,36 @@ impl IncomingBody {
     /// Polls for the next bytes; `None` is the clean end.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            let bytes = match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
+            let bytes = match ready!(self.poll_frame(cx)) {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => return Poll::Ready(Some(Err(BodyError::Cut(Arc::new(error))))),
-                None => return Poll::Ready(None),
+                Some(Err(error)) => {
+                    self.carrier = None;
+                    return Poll::Ready(Some(Err(BodyError::Cut(Arc::new(error)))));
+                }
+                None => {
+                    if let Some(Carrier { live, pool, destination }) = self.carrier.take() {
+                        pool.put(destination, live, cx);
+                    }
+                    return Poll::Ready(None);
+                }
             };
             // Trailers carry no data.
             if !bytes.is_empty() {
                 return Poll::Ready(Some(Ok(bytes)));
             }
         }
+    }
+
+    /// Polls the body, and the connection that fills it: a body that has nothing asks, the connection reads, and the
+    /// body is asked again.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        if let Some(carrier) = &mut self.carrier {
+            carrier.live.drive(cx);
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
     }
 
     /// Reads the whole body, at most this many bytes.
@@ -63,6 +93,12 @@ impl IncomingBody {
             all.extend_from_slice(&within(bytes?, limit, all.len())?);
         }
         Ok(all.freeze())
+    }
+}
+
+impl std::fmt::Debug for IncomingBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IncomingBody").field("ended", &self.carrier.is_none()).finish()
     }
 }
 

@@ -21,7 +21,7 @@ const LOOPBACK_TIMEOUT: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 type Connected = TokioIo<TcpStream>;
-type Stream = MaybeHttpsStream<Connected>;
+pub(super) type Stream = MaybeHttpsStream<Connected>;
 
 /// Opens a connection for a URL.
 #[derive(Debug, Clone)]
@@ -46,13 +46,13 @@ impl Connector {
         Self { tcp: Tcp { allow_private: true, ..self.tcp }, tls: Arc::default() }
     }
 
-    async fn connect(self, url: Uri) -> Result<Stream, SendError> {
+    pub(super) async fn connect(&self, url: &Uri) -> Result<Stream, SendError> {
         if url.scheme() != Some(&Scheme::HTTPS) {
-            return self.tcp.connect(&url).await.map(MaybeHttpsStream::Http);
+            return self.tcp.connect(url).await.map(MaybeHttpsStream::Http);
         }
         let tls = self.tls.get_or_try_init(|| secured(self.tcp)).await?;
-        let host = address::host(&url).to_owned();
-        match tokio::time::timeout(TIMEOUT, tls.clone().call(url)).await {
+        let host = address::host(url).to_owned();
+        match tokio::time::timeout(TIMEOUT, tls.clone().call(url.clone())).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(match error.downcast::<SendError>() {
                 Ok(error) => *error,
@@ -149,20 +149,6 @@ impl Service<Uri> for Tcp {
     fn call(&mut self, url: Uri) -> Self::Future {
         let tcp = *self;
         Box::pin(async move { tcp.connect(&url).await })
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = SendError;
-    type Future = Connecting<Stream>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, url: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(url))
     }
 }
 

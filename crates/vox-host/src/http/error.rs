@@ -1,6 +1,5 @@
 //! Why no response came.
 
-use hyper_util::client::legacy;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -82,25 +81,13 @@ impl SendError {
         Self::Connect { address, source: Arc::new(source) }
     }
 
-    pub(super) fn from_client(error: legacy::Error) -> Self {
-        let mut source = error.source();
-        while let Some(inner) = source {
-            if let Some(ours) = inner.downcast_ref::<Self>() {
-                return ours.clone();
-            }
-            if let Some(protocol) = inner.downcast_ref::<hyper::Error>() {
-                let (parse, user) = (protocol.is_parse(), protocol.is_user());
-                let error: Source = Arc::new(error);
-                return if parse {
-                    Self::Protocol(error)
-                } else if user {
-                    Self::Request(error)
-                } else {
-                    Self::Reset(error)
-                };
-            }
-            source = inner.source();
+    pub(super) fn from_exchange(error: hyper::Error) -> Self {
+        let (parse, user) = (error.is_parse(), error.is_user());
+        let error: Source = Arc::new(error);
+        match (parse, user) {
+            (true, _) => Self::Protocol(error),
+            (false, true) => Self::Request(error),
+            (false, false) => Self::Reset(error),
         }
-        Self::Request(Arc::new(error))
     }
 }

@@ -1,3 +1,4 @@
+use std::time::Duration;
 use super::*;
 use std::io::{Read as _, Write as _};
 use std::time::Instant;

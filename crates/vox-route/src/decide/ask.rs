@@ -13,12 +13,16 @@ pub struct Ask {
     /// The model name, understood.
     pub wanted: Wanted,
     /// Whether the name skips routing; an explicit name that is forced.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub forced: bool,
     /// Whether an explicit name may be answered by another model when it cannot.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fallback: bool,
     /// Patterns of offer ids the caller may use; `None` allows all.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub models_allowed: Option<Vec<String>>,
     /// The task category, where something but the model name states it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub task: Option<String>,
     /// Who said which category it is: `header`, `metadata`, `default` and so on.
     pub task_source: String,
@@ -27,27 +31,50 @@ pub struct Ask {
     /// The complexity as given.
     pub complexity_raw: i64,
     /// What the request cannot do without.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub needs: Capabilities,
     /// Input, estimated so that it is not below the truth.
     pub input_tokens: u64,
     /// Longest answer the caller wants.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub max_output_tokens: Option<u64>,
     /// Most the request may cost.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ceiling: Option<NanoUsd>,
     /// Whether an offer without a known price may answer; a ceiling rules it out all the same.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub allow_unpriced: bool,
     /// Longest wait the caller accepts.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub max_latency_ms: Option<u64>,
     /// What the caller prefers.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub prefer: Prefer,
     /// The policy profile; the contract's default if `None`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub profile: Option<String>,
     /// Who may see the request.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub privacy: Privacy,
     /// Whether nothing on the network may be called.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub offline: bool,
     /// The dialect of the request; decides between equals.
     pub dialect: String,
+}
+
+/// What is left out is the default: the value is stored with every call, so it is kept short.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// What a caller prefers.

@@ -9,7 +9,7 @@ async fn listener() -> (tokio::net::TcpListener, u16) {
 }
 
 async fn open(url: &str) -> Result<Stream, SendError> {
-    Connector::new(ONLINE).call(url.parse().unwrap()).await
+    Connector::new(ONLINE).connect(&url.parse().unwrap()).await
 }
 
 /// GW-47, the client side.
@@ -33,10 +33,10 @@ async fn a_name_is_tried_address_by_address() {
 async fn tls_is_set_up_at_the_first_https_request_only() {
     let (_listener, port) = listener().await;
     let connector = Connector::new(ONLINE);
-    connector.clone().call(format!("http://127.0.0.1:{port}").parse().unwrap()).await.unwrap();
+    connector.connect(&format!("http://127.0.0.1:{port}").parse().unwrap()).await.unwrap();
     assert!(connector.tls.get().is_none());
     drop(_listener);
-    let error = connector.clone().call(format!("https://127.0.0.1:{port}").parse().unwrap()).await.unwrap_err();
+    let error = connector.connect(&format!("https://127.0.0.1:{port}").parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, SendError::Connect { .. }), "{error:?}");
     assert!(connector.tls.get().is_some());
 }
