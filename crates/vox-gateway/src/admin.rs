@@ -1,7 +1,7 @@
 //! vox's own API under `/api/v1`: the admin token opens all of it, a caller key only what concerns that key.
 
 use crate::body::Body;
-use crate::router::{Gateway, json};
+use crate::router::{Gateway, json, route_unknown};
 use crate::{caller, refusal};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub(crate) enum Route<'a> {
     OwnKey,
     Reload,
     Trace(&'a str),
+    /// Any other path: who may not look around here does not learn what there is.
+    Unknown,
 }
 
 /// Who asks.
@@ -40,13 +42,17 @@ async fn value(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap) -> Res
     match (route, asker) {
         (Route::OwnKey, Asker::Caller(caller)) => to_value(&own_key(&caller)),
         (Route::OwnKey, Asker::Admin) => {
-            Err(Coded::new(Kind::Usage, "gateway.admin_only", "this route speaks of a caller's own key").next("send the caller key instead"))
+            Err(Coded::new(Kind::Usage, "gateway.admin_only", "this route speaks of a caller's own key")
+                .next("send the caller key instead"))
         }
-        (_, Asker::Caller(_)) => Err(Coded::new(Kind::Refused, "gateway.admin_only", "a caller key does not open this route").next("use the `vox` command")),
+        (_, Asker::Caller(_)) => {
+            Err(Coded::new(Kind::Refused, "gateway.admin_only", "a caller key does not open this route").next("use the `vox` command"))
+        }
         (Route::Reload, Asker::Admin) => {
             node.reload().await?;
             to_value(&Reloaded { reloaded: true })
         }
+        (Route::Unknown, Asker::Admin) => Err(route_unknown()),
         (Route::Trace(id), Asker::Admin) => to_value(&vox_node::trace::find(node.store(), id).await?),
     }
 }
@@ -72,5 +78,6 @@ fn asker(gateway: &Gateway, headers: &HeaderMap) -> Result<Asker, Coded> {
 }
 
 fn to_value(value: &impl serde::Serialize) -> Result<Value, Coded> {
-    serde_json::to_value(value).map_err(|error| Coded::new(Kind::Failed, "gateway.internal", format!("the answer cannot be written: {error}")))
+    serde_json::to_value(value)
+        .map_err(|error| Coded::new(Kind::Failed, "gateway.internal", format!("the answer cannot be written: {error}")))
 }

@@ -29,7 +29,7 @@ fn list(gateway: &Gateway, anthropic: bool, id: Option<String>, headers: &Header
     let shape = if anthropic { anthropic_entry } else { openai_entry };
     match id {
         Some(id) => {
-            let id = id.replace("%2F", "/").replace("%2f", "/").replace("%3A", ":").replace("%3a", ":");
+            let id = decoded(&id);
             let found = models.iter().find(|model| model.id == id).ok_or_else(|| unknown(&id))?;
             Ok(shape(found))
         }
@@ -40,7 +40,8 @@ fn list(gateway: &Gateway, anthropic: bool, id: Option<String>, headers: &Header
 
 fn unknown(id: &str) -> Coded {
     let shown: String = id.chars().take(100).collect();
-    Coded::new(Kind::Usage, "route.model_unknown", format!("no model `{shown}` for this key")).next("GET the model list, or `vox model list`")
+    Coded::new(Kind::Usage, "route.model_unknown", format!("no model `{shown}` for this key"))
+        .next("GET the model list, or `vox model list`")
 }
 
 fn openai_entry(model: &Listed) -> Value {
@@ -60,8 +61,12 @@ fn page(models: &[Listed], query: Option<&str>) -> Result<Value, Coded> {
             Coded::new(Kind::Usage, "gateway.hint_invalid", "the page size is not usable").at("limit").expected("1 to 1000")
         })?,
     };
-    let position = |name: &str| parameter(name).and_then(|id| models.iter().position(|model| model.id == id.replace("%2F", "/")));
-    let (from, to) = match (position("after_id"), position("before_id")) {
+    let position = |name: &'static str| {
+        let unknown = || Coded::new(Kind::Usage, "gateway.hint_invalid", "no model of the list has this id").at(name);
+        let found = |id: &str| models.iter().position(|model| model.id == decoded(id)).ok_or_else(unknown);
+        parameter(name).map(found).transpose()
+    };
+    let (from, to) = match (position("after_id")?, position("before_id")?) {
         (Some(after), _) => (after + 1, models.len().min(after + 1 + limit)),
         (None, Some(before)) => (before.saturating_sub(limit), before),
         (None, None) => (0, models.len().min(limit)),
@@ -73,4 +78,17 @@ fn page(models: &[Listed], query: Option<&str>) -> Result<Value, Coded> {
         "first_id": shown.first().map(|model| &model.id),
         "last_id": shown.last().map(|model| &model.id),
     }))
+}
+
+/// Returns a part of a URL without its percent signs (RFC 3986, section 2.1).
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = hex.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

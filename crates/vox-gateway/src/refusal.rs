@@ -11,15 +11,26 @@ pub(crate) fn status(error: &Coded) -> u16 {
     match error.code {
         "gateway.key_missing" | "gateway.key_invalid" | "gateway.key_revoked" | "gateway.key_expired" => 401,
         "gateway.budget_exceeded" | "route.price_unknown" => 402,
-        "gateway.model_not_allowed" | "gateway.origin_refused" | "gateway.host_refused" | "gateway.admin_only" | "route.force_refused" => 403,
+        "gateway.model_not_allowed" | "gateway.origin_refused" | "gateway.host_refused" | "gateway.admin_only" | "route.force_refused" => {
+            403
+        }
         "route.model_unknown" | "gateway.route_unknown" | "gateway.trace_unknown" | "route.decision_unknown" => 404,
         "gateway.method" => 405,
         "gateway.body_too_large" => 413,
         "gateway.content_type" => 415,
         "gateway.rate_limited" | "gateway.upstream_rate_limited" => 429,
-        "gateway.upstream_failed" | "gateway.upstream_cut" | "gateway.upstream_malformed" | "gateway.upstream_redirect"
+        "gateway.upstream_failed"
+        | "gateway.upstream_cut"
+        | "gateway.upstream_malformed"
+        | "gateway.upstream_redirect"
         | "gateway.upstream_auth" => 502,
-        "route.no_offer" | "secret.locked" | "gateway.ledger_unavailable" | "gateway.node_draining" | "gateway.overloaded" | "store.busy" => 503,
+        "route.no_offer"
+        | "secret.locked"
+        | "secret.missing_required"
+        | "gateway.ledger_unavailable"
+        | "gateway.node_draining"
+        | "gateway.overloaded"
+        | "store.busy" => 503,
         "gateway.upstream_stalled" | "gateway.deadline" => 504,
         _ => match error.kind {
             Kind::Usage => 400,

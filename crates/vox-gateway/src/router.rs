@@ -37,6 +37,7 @@ enum Target<'a> {
 fn target(path: &str) -> Option<(Target<'_>, &'static [Method])> {
     const GET: &[Method] = &[Method::GET, Method::HEAD];
     const POST: &[Method] = &[Method::POST];
+    const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     Some(match path {
         "/v1/chat/completions" => (Target::Call(Dialect::Openai, Endpoint::Chat), POST),
         "/v1/messages" => (Target::Call(Dialect::Anthropic, Endpoint::Chat), POST),
@@ -53,6 +54,8 @@ fn target(path: &str) -> Option<(Target<'_>, &'static [Method])> {
                 (Target::Models(Some(id)), GET)
             } else if let Some(id) = path.strip_prefix("/api/v1/traces/") {
                 (Target::Admin(admin::Route::Trace(id)), GET)
+            } else if path.starts_with("/api/") {
+                (Target::Admin(admin::Route::Unknown), ANY)
             } else {
                 return None;
             }
@@ -92,8 +95,7 @@ impl Gateway {
             return refusal::response(dialect, &error.into(), "");
         }
         let Some((target, methods)) = target(path) else {
-            let error = Coded::new(Kind::Usage, "gateway.route_unknown", "no such route").expected(SERVED);
-            return refusal::response(dialect, &error.into(), "");
+            return refusal::response(dialect, &route_unknown().expected(SERVED).into(), "");
         };
         if !methods.contains(request.method()) {
             return wrong_method(dialect, methods);
@@ -119,6 +121,10 @@ impl Gateway {
 fn spoken(path: &str, headers: &HeaderMap) -> Dialect {
     let anthropic = path == "/v1/messages" || path != "/v1/chat/completions" && headers.contains_key("anthropic-version");
     if anthropic { Dialect::Anthropic } else { Dialect::Openai }
+}
+
+pub(crate) fn route_unknown() -> Coded {
+    Coded::new(Kind::Usage, "gateway.route_unknown", "no such route")
 }
 
 fn wrong_method(dialect: Dialect, methods: &[Method]) -> Response<Body> {
@@ -159,12 +165,10 @@ impl Slot {
         let before = caller.n_open.fetch_add(1, Ordering::Relaxed);
         self.caller = Some(caller.clone());
         match caller.key.concurrency {
-            Some(limit) if i64::from(before) >= limit => Err(Coded::new(
-                Kind::Refused,
-                "gateway.rate_limited",
-                format!("the key has {before} open requests and may have {limit}"),
-            )
-            .next("wait for one to end, or `vox keys set ID --concurrency N`")),
+            Some(limit) if i64::from(before) >= limit => {
+                Err(Coded::new(Kind::Refused, "gateway.rate_limited", format!("the key has {before} open requests and may have {limit}"))
+                    .next("wait for one to end, or `vox keys set ID --concurrency N`"))
+            }
             _ => Ok(()),
         }
     }

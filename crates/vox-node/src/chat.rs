@@ -197,7 +197,8 @@ impl Driver {
         }
         self.deadline = self.call.hints.timeout_ms.map(|millis| tokio::time::Instant::now() + Duration::from_millis(millis));
         let retries = &self.snapshot.settings.retries;
-        let limits = AttemptLimits { per_offer: retries.per_offer, per_interaction: retries.per_interaction, total_wait_ms: retries.total_wait_ms };
+        let limits =
+            AttemptLimits { per_offer: retries.per_offer, per_interaction: retries.per_interaction, total_wait_ms: retries.total_wait_ms };
         let mut attempt = Attempt::of(self.record.decision(), self.may_fall_back(), limits);
         let mut tried = Vec::new();
         let mut event = AttemptEvent::Start;
@@ -244,7 +245,10 @@ impl Driver {
     fn may_fall_back(&self) -> bool {
         match self.call.hints.fallback {
             Some(false) => false,
-            _ => self.call.chat.endpoint == Endpoint::Chat || self.record.decision().ranked.windows(2).all(|pair| pair[0].offer.model_id == pair[1].offer.model_id),
+            _ => {
+                self.call.chat.endpoint == Endpoint::Chat
+                    || self.record.decision().ranked.windows(2).all(|pair| pair[0].offer.model_id == pair[1].offer.model_id)
+            }
         }
     }
 
@@ -260,8 +264,14 @@ impl Driver {
             self.record.translated(Vec::new(), Vec::new());
             return Ok((route, body));
         }
-        let target = vox_wire::Target { max_output_tokens: offer.max_output_tokens, stream_usage_on_request: on_request, image_urls: true, rename: Vec::new() };
-        let translated = chat.translate(route.provider.dialect, &offer.native_id, &target, &self.snapshot.verdicts, self.call.hints.drop_unknown);
+        let target = vox_wire::Target {
+            max_output_tokens: offer.max_output_tokens,
+            stream_usage_on_request: on_request,
+            image_urls: true,
+            rename: Vec::new(),
+        };
+        let translated =
+            chat.translate(route.provider.dialect, &offer.native_id, &target, &self.snapshot.verdicts, self.call.hints.drop_unknown);
         let translated = translated.map_err(|refused| Refusal {
             status: Some(400),
             param: Some(refused.pointer().to_owned()),
@@ -274,8 +284,15 @@ impl Driver {
     /// Reserves what the call can cost at most at this offer, and notes the intent, before the first upstream byte.
     fn reserve(&mut self, offer: &Offer, now: Timestamp) -> Result<(), Coded> {
         let chat = &self.call.chat;
-        let output = chat.max_output_tokens.or(if chat.stream { None } else { offer.max_output_tokens }).unwrap_or(self.snapshot.settings.limits.default_output_tokens);
-        let amount = if is_free(offer) { Some(NanoUsd::ZERO) } else { vox_route::price::upper_bound(&offer.prices, self.record.input_upper(), output) };
+        let output = chat
+            .max_output_tokens
+            .or(if chat.stream { None } else { offer.max_output_tokens })
+            .unwrap_or(self.snapshot.settings.limits.default_output_tokens);
+        let amount = if is_free(offer) {
+            Some(NanoUsd::ZERO)
+        } else {
+            vox_route::price::upper_bound(&offer.prices, self.record.input_upper(), output)
+        };
         let amount = amount.unwrap_or(NanoUsd::ZERO);
         if self.record.reserved_amount().is_some_and(|reserved| reserved >= amount) {
             return Ok(());
@@ -353,7 +370,16 @@ impl Driver {
             let models = self.call.caller.as_ref().and_then(|caller| caller.models.clone()).unwrap_or_default().join(", ");
             error = Coded::new(Kind::Refused, "gateway.model_not_allowed", "this key may not use the model").expected(models);
         }
-        error.into()
+        self.missing_credential().unwrap_or(error).into()
+    }
+
+    /// Returns which secret to set, where the model of a named provider fails only for want of its key.
+    fn missing_credential(&self) -> Option<Coded> {
+        let vox_route::Wanted::Explicit { provider, .. } = &self.record.ask().wanted else { return None };
+        let is_why = self.record.decision().refused.iter().any(|refused| matches!(refused.reason, RefusalReason::NoCredential));
+        let secret_id = self.snapshot.providers.get(provider).filter(|_| is_why)?.secret_ids.first()?;
+        let error = Coded::new(Kind::Failed, "secret.missing_required", format!("provider `{provider}` needs a key and there is none"));
+        Some(error.next(format!("`vox secrets set {secret_id}`")))
     }
 
     /// Every attempt failed: answers with the most useful failure and lists them all.

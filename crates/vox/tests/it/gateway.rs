@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod cancel;
 mod configuration;
+mod errors;
 mod fallback;
 mod listing;
 mod metrics;

@@ -133,7 +133,13 @@ fn gw_43_foreign_pages_hosts_and_bodies_are_refused() {
     for origin in ["https://evil.test", "http://127.0.0.1:1", "null", "file://"] {
         assert_eq!(refused(&[key, ("origin", origin)]), (403, "gateway.origin_refused".into()), "{origin}");
     }
-    let foreign = ["evil.test".to_owned(), format!("evil.test:{port}"), "127.0.0.1:1".to_owned(), format!("127.0.0.1.evil.test:{port}"), "localhost".to_owned()];
+    let foreign = [
+        "evil.test".to_owned(),
+        format!("evil.test:{port}"),
+        "127.0.0.1:1".to_owned(),
+        format!("127.0.0.1.evil.test:{port}"),
+        "localhost".to_owned(),
+    ];
     for host in foreign {
         assert_eq!(refused(&[key, ("host", &host)]), (403, "gateway.host_refused".into()), "{host}");
     }
@@ -154,7 +160,8 @@ fn gw_43_foreign_pages_hosts_and_bodies_are_refused() {
 #[test]
 fn gw_43_an_origin_and_a_host_of_the_settings_may_talk() {
     let fake = FakeProvider::scripted([Answer::text("ok").openai()]);
-    let node = Setup::new().openai(&fake).settings("allowed_origins: [\"https://mine.test\"]\nallowed_hosts: [\"vox.home.test\"]\n").start();
+    let node =
+        Setup::new().openai(&fake).settings("allowed_origins: [\"https://mine.test\"]\nallowed_hosts: [\"vox.home.test\"]\n").start();
     let bearer = format!("Bearer {}", node.key);
     let headers = [("authorization", bearer.as_str()), ("origin", "https://mine.test"), ("host", "vox.home.test")];
     assert_eq!(ask_with(&node, &headers).status(), 200);
@@ -173,6 +180,9 @@ fn gw_43_a_caller_key_does_not_open_the_nodes_own_api() {
     assert_eq!(node.post("/v1/chat/completions", &json!({"model": "openai/gpt-5-mini", "messages": []})).status(), 200);
     let _ = node.last_call(1);
     assert_eq!(admin("/api/v1/traces/last").status(), 200);
+    assert_eq!(admin("/api/v1/nothing").status(), 404);
+    let nobody = node.client().request("GET", "/api/v1/nothing", &[], b"").unwrap();
+    assert_eq!(nobody.status(), 401, "without a key nobody learns what there is");
 }
 
 #[test]
@@ -180,7 +190,11 @@ fn gw_44_only_loopback_is_listened_on() {
     let setup = Setup::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let output = setup.vox(&["serve", "--listen", address, "--json"]);
-        assert_eq!((output.status.code(), envelope(&output)["error"]["code"].as_str()), (Some(3), Some("gateway.bind_refused")), "{address}");
+        assert_eq!(
+            (output.status.code(), envelope(&output)["error"]["code"].as_str()),
+            (Some(3), Some("gateway.bind_refused")),
+            "{address}"
+        );
     }
     let node = setup.settings("listen: \"127.0.0.1:0\"\n").start();
     let listening = listening(node.pid());
@@ -194,7 +208,8 @@ fn listening(pid: u32) -> BTreeSet<String> {
     let sockets: BTreeSet<String> = links
         .filter_map(|entry| std::fs::read_link(entry.path()).ok()?.to_str()?.strip_prefix("socket:[")?.strip_suffix(']').map(str::to_owned))
         .collect();
-    let tables = ["tcp", "tcp6", "udp", "udp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let tables =
+        ["tcp", "tcp6", "udp", "udp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
     let lines = tables.iter().flat_map(|table| table.lines().skip(1)).map(|line| line.split_whitespace().collect::<Vec<_>>());
     lines.filter(|words| matches!(words[3], "0A" | "07") && sockets.contains(words[9])).map(|words| words[1].to_owned()).collect()
 }

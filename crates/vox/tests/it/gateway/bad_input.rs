@@ -15,7 +15,9 @@ fn refused(node: &Node, dialect: Dialect, body: &[u8]) -> (u16, String) {
 fn bodies_that_are_no_json_go_nowhere() {
     let fake = FakeProvider::scripted([Answer::text("ok").openai()]);
     let node = Setup::new().both(&fake).start();
-    let nested = |depth: usize| format!(r#"{{"model":"openai/gpt-5-mini","max_tokens":1,"messages":[],"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    let nested = |depth: usize| {
+        format!(r#"{{"model":"openai/gpt-5-mini","max_tokens":1,"messages":[],"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
+    };
     for dialect in Dialect::BOTH {
         let bad: [&[u8]; 7] = [
             br#"{"model":"openai/gpt-5-mini","messages":[{"role":"us"#,
@@ -144,7 +146,8 @@ fn a_second_node_on_the_same_home_is_refused() {
 #[test]
 fn gw_57_a_port_that_is_taken_is_named_and_no_other_is_chosen() {
     let node = Setup::new().start();
-    for (address, who) in [(node.address.to_string(), "another vox node"), (FakeProvider::start().address().to_string(), "another program")] {
+    for (address, who) in [(node.address.to_string(), "another vox node"), (FakeProvider::start().address().to_string(), "another program")]
+    {
         let listener = std::net::TcpListener::bind(&address);
         let output = Setup::new().vox(&["serve", "--listen", &address, "--json"]);
         let error = envelope(&output);
@@ -162,7 +165,13 @@ fn routes_methods_and_hints_that_do_not_exist_are_named() {
     assert_eq!((unknown.status(), unknown.json()["error"]["code"].as_str()), (404, Some("gateway.route_unknown")));
     let wrong = node.get("/v1/chat/completions");
     assert_eq!((wrong.status(), wrong.head.header("allow")), (405, Some("POST")));
-    for (name, value) in [("x-vox-complexity", "very"), ("x-vox-fallback", "maybe"), ("x-vox-buget-usd", "1"), ("x-vox-session", "a b"), ("x-vox-budget-usd", "-1")] {
+    for (name, value) in [
+        ("x-vox-complexity", "very"),
+        ("x-vox-fallback", "maybe"),
+        ("x-vox-buget-usd", "1"),
+        ("x-vox-session", "a b"),
+        ("x-vox-budget-usd", "-1"),
+    ] {
         let answer = node.post_with("/v1/chat/completions", &[(name, value)], Dialect::Openai.request(false).to_string().as_bytes());
         let error = answer.json();
         assert_eq!((answer.status(), error["error"]["code"].as_str()), (400, Some("gateway.hint_invalid")), "{name}");

@@ -12,7 +12,8 @@ fn check_gone(node: &Node, fake: &FakeProvider, connection: usize, left: Instant
     let closed = fake.wait_closed_connection(connection, Duration::from_secs(5)).expect("the upstream connection is closed");
     assert!(closed.saturating_duration_since(left) <= CLOSED_WITHIN, "it took {:?}", closed.saturating_duration_since(left));
     let count = "SELECT count(*) AS n FROM llm_interactions WHERE outcome = 'client_cancelled'";
-    until(SETTLED_WITHIN.saturating_sub(left.elapsed()), || (node.number(count) == n_calls).then_some(())).expect("the call is settled within a second");
+    until(SETTLED_WITHIN.saturating_sub(left.elapsed()), || (node.number(count) == n_calls).then_some(()))
+        .expect("the call is settled within a second");
     let row = node.last_call(n_calls);
     assert_eq!((row["outcome"].as_str(), row["cost_source"].as_str()), (Some("client_cancelled"), Some("estimated")));
     assert!(row["cost_nano_usd"].as_i64().unwrap() > 0);
@@ -40,7 +41,11 @@ fn gw_31_a_caller_who_leaves_cancels_the_upstream_request() {
             check_gone(&node, &fake, fake.requests()[0].connection, left, n_calls);
         }
         // While the whole answer's headers are awaited, and while a stream's first token is.
-        for (stream, reply) in [(false, Reply::new(200, "").stall_before_headers()), (true, Reply::new(200, "").stall_before_headers()), (true, dialect.reply(&Answer::text("x"), true).stall_after_pieces(1))] {
+        for (stream, reply) in [
+            (false, Reply::new(200, "").stall_before_headers()),
+            (true, Reply::new(200, "").stall_before_headers()),
+            (true, dialect.reply(&Answer::text("x"), true).stall_after_pieces(1)),
+        ] {
             fake.script([reply]);
             fake.forget_requests();
             let mut client = node.client();

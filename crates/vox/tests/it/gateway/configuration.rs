@@ -74,7 +74,9 @@ fn gw_02_a_bad_entry_fails_the_check_with_file_line_and_key() {
 
 #[test]
 fn gw_02_an_unknown_key_or_a_value_out_of_range_in_the_settings_fails_the_check() {
-    for (text, key) in [("timeouts:\n  respnse_ms: 5\n", "respnse_ms"), ("retries:\n  per_offer: 0\n", "per_offer"), ("listen: nowhere\n", "listen")] {
+    for (text, key) in
+        [("timeouts:\n  respnse_ms: 5\n", "respnse_ms"), ("retries:\n  per_offer: 0\n", "per_offer"), ("listen: nowhere\n", "listen")]
+    {
         let setup = Setup::new().settings(text);
         let output = setup.vox(&["serve", "--check"]);
         assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));

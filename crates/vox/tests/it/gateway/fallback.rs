@@ -20,7 +20,11 @@ fn failures(stream: bool) -> Vec<(&'static str, Reply, &'static str)> {
     let mut all = vec![
         ("500", Reply::json(500, &json!({"error": {"message": "boom"}})), "server"),
         ("200 with an error body", Reply::json(200, &in_band), "server"),
-        ("an HTML page", Reply::new(200, "<!doctype html><html><body>Sign in</body></html>").header("content-type", "text/html"), "malformed"),
+        (
+            "an HTML page",
+            Reply::new(200, "<!doctype html><html><body>Sign in</body></html>").header("content-type", "text/html"),
+            "malformed",
+        ),
         ("cut before the headers", Reply::new(200, "").cut_before_headers(), "network"),
         ("a stall before the headers", Reply::new(200, "").stall_before_headers(), "stalled"),
         ("an empty body", Reply::new(200, ""), ""),
@@ -88,7 +92,8 @@ fn check_fallback(node: &Node, key: &str, other: &str, stream: bool, case: &str,
     assert_eq!((row["outcome"].as_str(), row["attempts"].as_i64()), (Some("complete"), Some(2)), "{case}");
     assert_eq!(row["model"].as_str(), other.split_once('/').map(|(_, model)| model), "{case}");
     let attempts = node.attempts(&id);
-    let outcomes: Vec<_> = attempts.iter().map(|attempt| (attempt["provider"].as_str().unwrap(), attempt["outcome"].as_str().unwrap())).collect();
+    let outcomes: Vec<_> =
+        attempts.iter().map(|attempt| (attempt["provider"].as_str().unwrap(), attempt["outcome"].as_str().unwrap())).collect();
     assert_eq!(outcomes, [("openai", "failed"), (other.split_once('/').unwrap().0, "ok")], "{case}");
     assert!(class.is_empty() || attempts[0]["error_class"] == class, "{case}: {}", attempts[0]["error_class"]);
 }
@@ -122,7 +127,12 @@ fn gw_26_a_503_is_tried_again_and_the_trace_shows_both_with_the_wait() {
         assert_eq!(node.call(&id)["attempts"], 2);
         assert_eq!(node.number("SELECT count(*) AS n FROM llm_interactions"), 1);
         let trace = node.json(&["trace", "last"]);
-        let seen: Vec<_> = trace["attempts"].as_array().unwrap().iter().map(|attempt| (attempt["number"].clone(), attempt["outcome"].clone(), attempt["http_status"].clone())).collect();
+        let seen: Vec<_> = trace["attempts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|attempt| (attempt["number"].clone(), attempt["outcome"].clone(), attempt["http_status"].clone()))
+            .collect();
         assert_eq!(seen, [(json!(1), json!("failed"), json!(503)), (json!(2), json!("ok"), json!(200))]);
         let requests = fake.requests();
         let (waited, between) = (trace["attempts"][1]["waited_ms"].as_u64().unwrap(), requests[1].at - requests[0].at);

@@ -30,14 +30,22 @@ fn gw_21_the_list_has_the_shape_of_the_client_that_asks() {
     let mut path = "/v1/models?limit=7".to_owned();
     loop {
         let page = list(&node, &[("x-api-key", &node.key), ("anthropic-version", "2023-06-01")], &path);
-        assert!(page.get("object").is_none() && page["data"].as_array().unwrap().iter().all(|model| model["type"] == "model" && model["display_name"].is_string()));
+        assert!(
+            page.get("object").is_none()
+                && page["data"].as_array().unwrap().iter().all(|model| model["type"] == "model" && model["display_name"].is_string())
+        );
         paged.extend(ids(&page).iter().map(|id| (*id).to_owned()));
         if page["has_more"] == false {
             break;
         }
         assert_eq!(ids(&page).len(), 7);
-        path = format!("/v1/models?limit=7&after_id={}", page["last_id"].as_str().unwrap());
+        // As clients write it: names with a slash or a colon come encoded.
+        let cursor = page["last_id"].as_str().unwrap().replace('/', "%2F").replace(':', "%3A");
+        path = format!("/v1/models?limit=7&after_id={cursor}");
+        assert!(paged.len() < 1000, "the pages go in a circle");
     }
+    let nowhere = node.client().request("GET", "/v1/models?after_id=nobody", &[("x-api-key", &node.key)], b"").unwrap();
+    assert_eq!((nowhere.status(), nowhere.json()["error"]["code"].as_str()), (400, Some("gateway.hint_invalid")));
     assert_eq!(paged, all, "the pages together are the list");
     for path in ["/v1/models/openai/gpt-5-mini", "/v1/models/openai%2Fgpt-5-mini"] {
         assert_eq!(list(&node, &[("authorization", &bearer)], path)["id"], "openai/gpt-5-mini");

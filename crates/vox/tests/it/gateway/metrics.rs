@@ -20,7 +20,11 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         }
         let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
         let family = name.split('{').next().unwrap();
-        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| family.strip_suffix(end)).filter(|base| typed.contains(&(*base).to_owned())).unwrap_or(family);
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| family.strip_suffix(end))
+            .filter(|base| typed.contains(&(*base).to_owned()))
+            .unwrap_or(family);
         assert_eq!(typed.last().map(String::as_str), Some(family), "a sample stands under its type: {line}");
         assert!(samples.insert(name.to_owned(), value.parse().unwrap()).is_none(), "twice: {line}");
     }
@@ -70,7 +74,9 @@ fn gw_66_counters_equal_the_rows_after_mixed_calls() {
     assert_eq!(total("vox_gateway_attempts_total"), sum("SELECT count(*) AS n FROM llm_attempts"));
     assert_eq!(numbers["vox_gateway_unpriced_total"], sum("SELECT count(*) AS n FROM llm_interactions WHERE cost_nano_usd IS NULL"));
     assert_eq!(numbers["vox_gateway_tokens_total{class=\"output\"}"], sum("SELECT sum(output_tokens) AS n FROM llm_interactions"));
-    for row in node.rows("SELECT cost_source AS s, sum(cost_nano_usd) AS n FROM llm_interactions WHERE cost_nano_usd IS NOT NULL GROUP BY 1") {
+    for row in
+        node.rows("SELECT cost_source AS s, sum(cost_nano_usd) AS n FROM llm_interactions WHERE cost_nano_usd IS NOT NULL GROUP BY 1")
+    {
         let name = format!("vox_gateway_cost_nano_usd_total{{source={}}}", row["s"]);
         assert_eq!(numbers.get(&name).copied(), row["n"].as_f64(), "{name}");
     }

@@ -64,7 +64,10 @@ fn gw_52_unknown_names_and_tasks_come_back_with_help() {
     assert!(message.contains("gpt-5-mini"), "{message}");
     for model in ["no-such-model-anywhere", "nobody/m", "vox/nothing", "openai/", "/", ""] {
         let (status, code, _) = refused(model);
-        assert!(matches!((status, code.as_str()), (404, "route.model_unknown") | (400, "gateway.json_invalid")), "{model}: {status} {code}");
+        assert!(
+            matches!((status, code.as_str()), (404, "route.model_unknown") | (400, "gateway.json_invalid")),
+            "{model}: {status} {code}"
+        );
     }
     let (status, code, message) = refused("vox/auto:cooking");
     assert_eq!((status, code.as_str()), (400, "route.task_unknown"));

@@ -63,8 +63,7 @@ fn gw_03_a_request_passes_byte_for_byte_but_for_the_model() {
         fake.script([Reply::made(move |request| dialect.reply(&Answer::text("ok"), streams(&request.body)))]);
     }
     let node = Setup::new().openai(&openai).anthropic(&anthropic).start();
-    for (dialect, bodies, fake) in
-        [(Dialect::Openai, &OPENAI_BODIES[..], &openai), (Dialect::Anthropic, &ANTHROPIC_BODIES[..], &anthropic)]
+    for (dialect, bodies, fake) in [(Dialect::Openai, &OPENAI_BODIES[..], &openai), (Dialect::Anthropic, &ANTHROPIC_BODIES[..], &anthropic)]
     {
         for body in bodies {
             let sent = body.replace(MODEL, dialect.model());

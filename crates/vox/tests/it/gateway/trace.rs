@@ -34,7 +34,8 @@ fn gw_53_every_attempt_carries_the_trace_with_a_span_of_its_own() {
     assert_eq!(row["trace_id"].as_str().unwrap().replace('-', ""), trace);
     let spans: BTreeSet<String> = seen.into_iter().map(|(_, span)| span).chain([row["span_id"].as_str().unwrap().to_owned()]).collect();
     assert_eq!(spans.len(), 3, "the call and both attempts have spans of their own");
-    let stored: Vec<Value> = node.attempts(row["interaction_id"].as_str().unwrap()).iter().map(|attempt| attempt["span_id"].clone()).collect();
+    let stored: Vec<Value> =
+        node.attempts(row["interaction_id"].as_str().unwrap()).iter().map(|attempt| attempt["span_id"].clone()).collect();
     assert!(stored.iter().all(|span| spans.contains(span.as_str().unwrap())), "{stored:?} {spans:?}");
 }
 
@@ -45,7 +46,8 @@ fn gw_53_a_trace_can_be_read_by_every_id_it_has() {
     let answer = node.post("/v1/chat/completions", &Dialect::Openai.request(false));
     let id = interaction(&answer.head);
     let row = node.call(&id);
-    let ids = ["last", &id, answer.head.header("x-vox-trace").unwrap(), row["trace_id"].as_str().unwrap()].map(|wanted| node.json(&["trace", wanted])["interaction_id"].clone());
+    let ids = ["last", &id, answer.head.header("x-vox-trace").unwrap(), row["trace_id"].as_str().unwrap()]
+        .map(|wanted| node.json(&["trace", wanted])["interaction_id"].clone());
     assert!(ids.iter().all(|found| *found == *id), "{ids:?}");
     let shown = stdout(&node.vox(&["trace", "last"]));
     // 10 tokens at 0.25 and 5 at 2.00 USD a million.
