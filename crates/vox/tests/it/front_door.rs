@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-use vox_testkit::{Answer, FakeProvider};
+use vox_testkit::{Answer, FakeProvider, Reply};
 
 /// A home without keys, in which no engine of this machine is found, whatever runs on it.
 fn bare() -> Setup {
@@ -64,7 +64,7 @@ fn gw_59_up_in_an_empty_home_answers_from_the_offline_model_and_says_what_to_do_
         .unwrap();
     assert_eq!((answer.status(), answer.head.header("x-vox-offline")), (200, Some("1")), "the printed address and key work");
     assert!(answer.json()["choices"][0]["message"]["content"].as_str().unwrap().starts_with("[offline]"));
-    setup.wait_number("SELECT count(*) AS n FROM llm_interactions", 2);
+    let _ = setup.call(&crate::node::interaction(&answer.head));
 
     let before = files(setup.home.path());
     let again = setup.vox(&["up", "--detach", "--port", "0"]);
@@ -114,18 +114,31 @@ fn gw_59_a_dry_run_writes_nothing() {
     assert_eq!(setup.home.listing(), [PathBuf::from("trace")]);
 }
 
-#[test]
-fn gw_59_an_engine_on_this_machine_answers_at_once() {
+const LIST: &str = r#"{"object":"list","data":[{"id":"local-model","object":"model"}]}"#;
+
+/// An engine closes a connection when it is asked to, whichever way it tells the length of its list.
+fn check_engine(list: &str) {
     let engine = FakeProvider::start();
-    engine
-        .on("/v1/models", [vox_testkit::Reply::json(200, &json!({"object": "list", "data": [{"id": "local-model", "object": "model"}]}))]);
+    engine.on("/v1/models", [Reply::raw(list)]);
     engine.on("/v1/chat/completions", [Answer::text("hello").openai()]);
     let setup = bare().env("VOX_PROVIDER_OLLAMA_BASE_URL", &format!("{}/v1", engine.url()));
     let _downed = Downed(&setup);
     let data = setup.json(&["up", "--detach", "--port", "0"]);
+    assert_eq!(data["engines"], json!(["ollama"]), "{data}");
     assert_eq!(data["request"]["model"], "ollama/local-model", "{data}");
-    assert_eq!(data["engines"], json!(["ollama"]));
     assert_eq!(setup.value("SELECT cost_source AS s FROM llm_interactions"), "local");
+}
+
+#[test]
+fn gw_59_an_engine_on_this_machine_answers_at_once() {
+    check_engine(&format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{LIST}", LIST.len()));
+}
+
+#[test]
+fn gw_59_an_engine_that_sends_its_list_in_chunks_is_found_too() {
+    let (head, tail) = LIST.split_at(20);
+    let chunks = format!("{:x}\r\n{head}\r\n{:x}\r\n{tail}\r\n0\r\n\r\n", head.len(), tail.len());
+    check_engine(&format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"));
 }
 
 /// Runs `vox` under strace and returns what it did, too.
