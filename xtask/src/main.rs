@@ -39,10 +39,10 @@ fn files(folder: &Path, extension: &str) -> Vec<(PathBuf, String)> {
                 if !name.starts_with('.') && name != "target" && name != "node_modules" {
                     open.push(path);
                 }
-            } else if path.extension().is_some_and(|found| found == extension) {
-                if let Ok(text) = std::fs::read_to_string(&path) {
-                    found.push((path, text));
-                }
+            } else if path.extension().is_some_and(|found| found == extension)
+                && let Ok(text) = std::fs::read_to_string(&path)
+            {
+                found.push((path, text));
             }
         }
     }

@@ -9,7 +9,8 @@ use vox_node::keys::{Caller, KeyRefusal};
 /// Checks that the request was meant for this node and that no foreign page sends it.
 pub(crate) fn check_source(headers: &HeaderMap, uri: &Uri, node: &Node, port: u16) -> Result<(), Coded> {
     let settings = node.settings();
-    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("")).or_else(|| uri.authority().map(http::uri::Authority::as_str));
+    let host =
+        headers.get(header::HOST).map(|host| host.to_str().unwrap_or("")).or_else(|| uri.authority().map(http::uri::Authority::as_str));
     let host = host.ok_or_else(|| host_refused("none"))?;
     if !is_own_host(host, port) && !settings.allowed_hosts.iter().any(|allowed| allowed == host) {
         return Err(host_refused(host));
@@ -51,7 +52,9 @@ pub(crate) fn presented_key(headers: &HeaderMap) -> Result<&str, Coded> {
             Err(key_error("gateway.key_invalid", "`authorization` and `x-api-key` carry different keys"))
         }
         (Some(key), _) | (None, Some(key)) => Ok(key),
-        (None, None) => Err(key_error("gateway.key_missing", "the request carries no key").expected("`authorization: Bearer vox_…` or `x-api-key`")),
+        (None, None) => {
+            Err(key_error("gateway.key_missing", "the request carries no key").expected("`authorization: Bearer vox_…` or `x-api-key`"))
+        }
     }
 }
 

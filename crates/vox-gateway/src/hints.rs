@@ -38,7 +38,9 @@ fn apply(hints: &mut Hints, name: &str, value: &str, place: &str) -> Result<(), 
         "run" => hints.run = Some(id(value, place)?),
         "fallback" => hints.fallback = Some(one_of(value, [("on", true), ("off", false)], place)?),
         "unknown" => hints.drop_unknown = one_of(value, [("drop", true), ("refuse", false)], place)?,
-        "timeout-ms" => hints.timeout_ms = Some(value.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| invalid(place, "milliseconds above 0"))?),
+        "timeout-ms" => {
+            hints.timeout_ms = Some(value.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| invalid(place, "milliseconds above 0"))?)
+        }
         _ => {
             let known: Vec<_> = NAMES.iter().map(|name| format!("x-vox-{name}")).collect();
             return Err(invalid(place, &format!("one of {}", known.join(", "))));

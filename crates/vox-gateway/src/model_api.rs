@@ -16,7 +16,13 @@ use vox_wire::{Chat, Dialect, Endpoint, WireError};
 const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
 
 /// Answers one model call.
-pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, mut slot: Slot) -> Response<Body> {
+pub(crate) async fn call(
+    gateway: &Gateway,
+    dialect: Dialect,
+    endpoint: Endpoint,
+    request: Request<Incoming>,
+    mut slot: Slot,
+) -> Response<Body> {
     match answer(gateway, dialect, endpoint, request, &mut slot).await {
         Ok(reply) => success(reply, slot),
         Err(refused) => {
@@ -30,7 +36,13 @@ pub(crate) async fn call(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint
     }
 }
 
-async fn answer(gateway: &Gateway, dialect: Dialect, endpoint: Endpoint, request: Request<Incoming>, slot: &mut Slot) -> Result<Reply, Refusal> {
+async fn answer(
+    gateway: &Gateway,
+    dialect: Dialect,
+    endpoint: Endpoint,
+    request: Request<Incoming>,
+    slot: &mut Slot,
+) -> Result<Reply, Refusal> {
     let (head, incoming) = request.into_parts();
     let node = &gateway.node;
     if gateway.is_draining() {
@@ -64,7 +76,8 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Coded> {
     if is_json && (encoding.is_empty() || encoding == "identity") {
         return Ok(());
     }
-    Err(Coded::new(Kind::Usage, "gateway.content_type", "the body is not plain JSON").expected("`content-type: application/json`, no content-encoding"))
+    Err(Coded::new(Kind::Usage, "gateway.content_type", "the body is not plain JSON")
+        .expected("`content-type: application/json`, no content-encoding"))
 }
 
 fn unreadable(unread: &Unread, limit: usize) -> Coded {

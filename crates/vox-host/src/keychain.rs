@@ -1,7 +1,7 @@
 //! The keyring of the desktop, where there is one: it keeps the key that unlocks the vault.
 //!
 //! A keyring can be absent, locked or hung, so every call runs on a thread of its own and is given up after a while; the
-//! vault then asks for a passphrase or a key file (secrets-mesh.md 4.3). Nothing falls back to plain text.
+//! vault then asks for a passphrase or a key file. Nothing falls back to plain text.
 
 use keyring_core::{CredentialStore, Entry, Error};
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
 //! Where vox keeps things: five directories, each from a flag, a `VOX_*` variable, an `XDG_*` variable or the platform's
-//! default (storage.md 2.1). Nothing here touches the disk, and nothing is ever relative to the working directory.
+//! default. Nothing here touches the disk, and nothing is ever relative to the working directory.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -42,7 +42,7 @@ pub enum ProcessError {
     Log(#[from] FsError),
 }
 
-/// Turns off core dumps of this process, so that no key ever lands in one (secrets-mesh.md 4.3).
+/// Turns off core dumps of this process, so that no key ever lands in one.
 ///
 /// # Errors
 /// The operating system refuses; the caller reports that and goes on.

@@ -5,8 +5,8 @@ use crate::keys::Caller;
 use crate::snapshot::Snapshot;
 use vox_base::{Coded, Kind, NanoUsd};
 use vox_route::catalog::Capabilities;
-use vox_route::{Ask, Capability, Prefer, Privacy, Wanted, parse_name};
 use vox_route::name::check_task;
+use vox_route::{Ask, Capability, Prefer, Privacy, Wanted, parse_name};
 use vox_wire::Needs;
 
 /// What a caller may say beside the request: `x-vox-*` headers, body metadata, or flags.
@@ -96,7 +96,9 @@ pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded>
     }
     if let Some(profile) = question.profile.filter(|profile| !contract.rules().policy.profiles.contains_key(*profile)) {
         let known: Vec<&str> = contract.rules().policy.profiles.keys().map(|name| &**name).collect();
-        return Err(Coded::new(Kind::Usage, "route.profile_unknown", format!("no policy profile is called `{profile}`")).expected(known.join(", ")));
+        return Err(
+            Coded::new(Kind::Usage, "route.profile_unknown", format!("no policy profile is called `{profile}`")).expected(known.join(", "))
+        );
     }
     Ok(ask)
 }

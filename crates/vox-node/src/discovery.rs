@@ -60,7 +60,7 @@ pub struct Source {
     pub kind: SourceKind,
     /// How it is fetched.
     pub rules: SourceRules,
-    /// Older than this it counts as stale (routing.md 4.7).
+    /// Older than this it counts as stale.
     pub limit_ms: i64,
 }
 

@@ -7,17 +7,15 @@ mod parse;
 
 pub use parse::{ParsedBudget, budget};
 
-use crate::keys::{Minted, mint};
-use data_encoding::BASE64URL_NOPAD;
+use crate::keys::{Minted, mint, mint_for};
 use parse::WINDOWS;
 use serde::Serialize;
 use std::collections::HashMap;
-use vox_base::{Coded, Digest, Entropy, Id, KeyId, Kind, NanoUsd, Secret, Timestamp};
+use vox_base::{Coded, Entropy, Id, KeyId, Kind, NanoUsd, Secret, Timestamp};
 use vox_store::rows::gateway::{CallerKey, KeyBudget};
 use vox_store::{Store, StoredKey};
 
 /// Characters at the end of a key that say whether it was copied whole.
-const CHECK_CHARS: usize = 6;
 
 /// What may be said about a key; what is not said stays as it is, or is unlimited for a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,17 +109,6 @@ pub async fn create(store: &Store, entropy: &dyn Entropy, now: Timestamp, name: 
     Ok(Shown { key: minted.key, report: report(store, now, vec![new]).await?.remove(0) })
 }
 
-/// Makes a new secret behind the public part of a key: that part names the key in lists and stays.
-fn mint_for(entropy: &dyn Entropy, public_id: &str) -> Minted {
-    let fresh = mint(entropy);
-    let text = fresh.key.expose();
-    let (front, back) = (text.len() - CHECK_CHARS, "vox_".len());
-    let head = format!("vox_{public_id}{}", &text[back + public_id.len()..front]);
-    let check = &BASE64URL_NOPAD.encode(&Digest::of(head.as_bytes()).as_bytes()[..5])[..CHECK_CHARS];
-    let key = format!("{head}{check}");
-    Minted { public_id: public_id.to_owned(), digest: Digest::of(key.as_bytes()), key: Secret::new(key) }
-}
-
 fn row(name: &str, minted: &Minted, key_id: KeyId, now: Timestamp) -> CallerKey {
     CallerKey {
         key_id,
@@ -182,7 +169,7 @@ pub async fn rotate(store: &Store, entropy: &dyn Entropy, now: Timestamp, wanted
             Coded::new(Kind::Refused, "gateway.key_revoked", format!("key `{}` is revoked", found.key.name)).next("vox keys create NAME")
         );
     }
-    let minted = mint_for(entropy, &found.key.public_id);
+    let minted = mint_for(entropy, found.key.public_id.to_string());
     store.rotate_key(found.key.key_id, minted.digest, now.plus_millis(grace_ms)).await?;
     Ok(Shown { key: minted.key, report: show(store, now, &found.key.key_id.to_string()).await? })
 }

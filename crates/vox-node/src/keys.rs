@@ -6,6 +6,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use subtle::ConstantTimeEq;
 use vox_base::{Digest, Entropy, KeyId, Secret, Timestamp};
 use vox_route::BudgetMode;
@@ -31,10 +32,17 @@ pub struct Minted {
 
 /// Makes a key from 256 random bits.
 pub fn mint(entropy: &dyn Entropy) -> Minted {
-    let mut random = [0; 40];
+    let mut random = [0; PUBLIC_CHARS];
     entropy.fill(&mut random);
-    let public_id: String = random[32..].iter().chain(&random[..2]).map(|byte| char::from(b"abcdefghijkmnpqrstuvwxyz23456789"[usize::from(byte & 31)])).collect();
-    let head = format!("{PREFIX}{public_id}_{}", BASE64URL_NOPAD.encode(&random[..32]));
+    let public_id: String = random.iter().map(|byte| char::from(b"abcdefghijkmnpqrstuvwxyz23456789"[usize::from(byte & 31)])).collect();
+    mint_for(entropy, public_id)
+}
+
+/// Makes a fresh secret for a key that has its public part already.
+pub fn mint_for(entropy: &dyn Entropy, public_id: String) -> Minted {
+    let mut random = [0; 32];
+    entropy.fill(&mut random);
+    let head = format!("{PREFIX}{public_id}_{}", BASE64URL_NOPAD.encode(&random));
     let key = format!("{head}{}", checksum(&head));
     let digest = Digest::of(key.as_bytes());
     Minted { key: Secret::new(key), public_id, digest }
@@ -76,8 +84,10 @@ pub struct Caller {
     pub has_hard_budget: bool,
     /// Its own budgets.
     pub limits: Vec<Limit>,
+    /// Whether it has called since that was last written down.
+    pub was_used: AtomicBool,
     /// Requests of this key being served.
-    pub n_open: std::sync::atomic::AtomicU32,
+    pub n_open: Arc<AtomicU32>,
 }
 
 /// The keys that exist, by their public part.
@@ -93,6 +103,17 @@ impl KeyTable {
         let family: HashMap<KeyId, Kin> = stored.iter().map(|stored| (stored.key.key_id, Kin::of(stored))).collect();
         let callers = stored.into_iter().map(|stored| caller(stored, &family));
         Self { by_public_id: callers.map(|caller| (caller.key.public_id.to_string(), Arc::new(caller))).collect() }
+    }
+
+    /// Returns this table with the counts of open requests of the one before.
+    #[must_use]
+    pub fn succeeding(mut self, before: &Self) -> Self {
+        for (public_id, caller) in &mut self.by_public_id {
+            if let (Some(old), Some(caller)) = (before.by_public_id.get(public_id), Arc::get_mut(caller)) {
+                caller.n_open = old.n_open.clone();
+            }
+        }
+        self
     }
 
     /// Returns the caller a key belongs to. An unknown key costs the same digest and comparison as a known one.
@@ -117,6 +138,7 @@ impl KeyTable {
         if caller.key.expires_at.is_some_and(|at| now >= at) {
             return Err(KeyRefusal::Expired);
         }
+        caller.was_used.store(true, Ordering::Relaxed);
         Ok(caller.clone())
     }
 
@@ -158,12 +180,13 @@ fn caller(stored: StoredKey, family: &HashMap<KeyId, Kin>) -> Caller {
     // Patterns that cannot be read allow nothing, rather than everything.
     let models = key.models_json.as_deref().map(|json| serde_json::from_str(json).unwrap_or_default());
     let limits = stored.budgets.iter().filter_map(limit).collect();
-    Caller { key, chain, models, has_hard_budget, limits, n_open: 0.into() }
+    Caller { key, chain, models, has_hard_budget, limits, was_used: false.into(), n_open: Arc::default() }
 }
 
 /// Returns a stored budget as the arithmetic knows it.
 fn limit(budget: &KeyBudget) -> Option<Limit> {
-    let window = [Window::Day, Window::Week, Window::Month, Window::Total].into_iter().find(|window| window.as_str() == budget.budget_window)?;
+    let window =
+        [Window::Day, Window::Week, Window::Month, Window::Total].into_iter().find(|window| window.as_str() == budget.budget_window)?;
     let mode = if budget.mode == "soft" { BudgetMode::Soft } else { BudgetMode::Hard };
     Some(Limit { window, amount: budget.limit_nano_usd, mode })
 }

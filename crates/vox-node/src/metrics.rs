@@ -1,10 +1,10 @@
 //! The gateway's numbers, counted in memory and written as Prometheus text. Labels are closed sets: no key, session,
 //! trace or model name is ever one.
 
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use parking_lot::Mutex;
 use std::time::Duration;
 use vox_base::{CostSource, NanoUsd, Usage};
 
@@ -49,7 +49,11 @@ impl Histogram {
             let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {below}", seconds(*bound));
         }
         let count = self.count.load(Ordering::Relaxed);
-        let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {}\n{name}_count {count}", seconds(self.sum_us.load(Ordering::Relaxed)));
+        let _ = writeln!(
+            text,
+            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {}\n{name}_count {count}",
+            seconds(self.sum_us.load(Ordering::Relaxed))
+        );
     }
 }
 
@@ -123,7 +127,11 @@ impl Metrics {
         for (source, cost) in self.cost_nano_usd.lock().iter() {
             let _ = writeln!(text, "vox_gateway_cost_nano_usd_total{{source=\"{}\"}} {cost}", source.as_str());
         }
-        let _ = writeln!(text, "# TYPE vox_gateway_unpriced_total counter\nvox_gateway_unpriced_total {}", self.unpriced.load(Ordering::Relaxed));
+        let _ = writeln!(
+            text,
+            "# TYPE vox_gateway_unpriced_total counter\nvox_gateway_unpriced_total {}",
+            self.unpriced.load(Ordering::Relaxed)
+        );
         text
     }
 }

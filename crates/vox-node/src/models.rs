@@ -22,7 +22,8 @@ impl Node {
     pub fn models_for(&self, caller: &Caller) -> Vec<Listed> {
         let snapshot = self.snapshot();
         let since = self.started_at();
-        let allowed = |id: &str| caller.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| vox_route::name::fits(pattern, id)));
+        let allowed =
+            |id: &str| caller.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| vox_route::name::fits(pattern, id)));
         let callable = |provider: &str| {
             snapshot.board.provider(provider).is_some_and(|state| matches!(state.credential, Credential::Present | Credential::NotNeeded))
         };
@@ -33,8 +34,14 @@ impl Node {
             let tasks = rules.task_categories.iter().map(|task| format!("vox/auto:{task}"));
             list.extend(std::iter::once("vox/auto".to_owned()).chain(tasks).map(|id| Listed { id, owner: "vox".into(), since }));
         }
-        let matching = |target: &str| offers.iter().any(|offer| *offer.model_id == *target || target.starts_with("family:") || target.starts_with("task:"));
-        list.extend(rules.aliases.iter().filter(|(_, target)| matching(target)).map(|(name, _)| Listed { id: format!("vox/{name}"), owner: "vox".into(), since }));
+        let matching = |target: &str| {
+            offers.iter().any(|offer| *offer.model_id == *target || target.starts_with("family:") || target.starts_with("task:"))
+        };
+        list.extend(rules.aliases.iter().filter(|(_, target)| matching(target)).map(|(name, _)| Listed {
+            id: format!("vox/{name}"),
+            owner: "vox".into(),
+            since,
+        }));
         list.extend(offers.iter().map(|offer| Listed { id: offer.id.to_string(), owner: offer.provider.to_string(), since }));
         list
     }

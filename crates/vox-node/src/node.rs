@@ -1,19 +1,20 @@
 //! `Node`: what a running vox holds, how it opens, and how it notices that files, keys or secrets have changed.
 
-use crate::keys::KeyTable;
+use crate::discovery;
+use crate::keys::{Caller, KeyTable};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::providers::Providers;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::snapshot::{Inputs, Snapshot};
-use crate::discovery;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
-use vox_base::{Clock, Coded, Document, Entropy, Id, IncarnationId, Timestamp};
+use vox_base::{Clock, Coded, Document, Entropy, Id, IncarnationId, KeyId, Timestamp};
 use vox_host::fs;
 use vox_host::http::Http;
 use vox_route::Contract;
@@ -130,10 +131,11 @@ impl Node {
         let files = watched(&self.config_dir, &self.cache_dir);
         let secrets_version = self.secrets.version().await.unwrap_or(seen.secrets_version);
         if files != seen.files || secrets_version != seen.secrets_version {
-            self.rebuild(now).await;
+            self.rebuild().await;
             let mut seen = self.seen.lock();
             (seen.files, seen.secrets_version) = (files, secrets_version);
         }
+        self.note_used_keys(now).await;
         match self.store.keys_version().await {
             Ok(version) if version != seen.keys_version => {
                 if self.reload_keys(now).await.is_ok() {
@@ -161,8 +163,21 @@ impl Node {
         self.keep_snapshots().await
     }
 
-    async fn rebuild(&self, now: Timestamp) {
-        let _ = now;
+    /// Writes down, once a day and key, that a key was used.
+    async fn note_used_keys(&self, now: Timestamp) {
+        let keys = self.keys.load_full();
+        let is_new =
+            |caller: &&Arc<Caller>| caller.was_used.load(Ordering::Relaxed) && caller.key.last_used_day.as_deref() != Some(&*now.day());
+        let used: Vec<KeyId> = keys.callers().filter(is_new).map(|caller| caller.key.key_id).collect();
+        if used.is_empty() {
+            return;
+        }
+        if self.store.touch_keys(used, now).await.is_ok() && self.reload_keys(now).await.is_err() {
+            tracing::warn!("caller keys cannot be read");
+        }
+    }
+
+    async fn rebuild(&self) {
         match self.reload().await {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(error) => {
@@ -173,7 +188,7 @@ impl Node {
     }
 
     async fn reload_keys(&self, now: Timestamp) -> Result<(), Coded> {
-        let keys = KeyTable::new(self.store.keys().await?);
+        let keys = KeyTable::new(self.store.keys().await?).succeeding(&self.keys.load());
         self.ledger.load(&keys, now).await?;
         self.keys.store(Arc::new(keys));
         Ok(())
@@ -299,13 +314,25 @@ fn document(path: &std::path::Path) -> Result<Option<Document>, Coded> {
 }
 
 /// Reads configuration and catalog into a snapshot.
-fn build(secrets: &Secrets, config_dir: &std::path::Path, cache_dir: &std::path::Path, base_urls: &[(String, String)], now: Timestamp) -> Result<Snapshot, Coded> {
+fn build(
+    secrets: &Secrets,
+    config_dir: &std::path::Path,
+    cache_dir: &std::path::Path,
+    base_urls: &[(String, String)],
+    now: Timestamp,
+) -> Result<Snapshot, Coded> {
     let config = Config::read(config_dir, base_urls, secrets.registry())?;
     let (catalog, warnings) = discovery::load(cache_dir, &config.contract, &config.providers, now);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    Snapshot::build(Inputs { settings: config.settings, providers: config.providers, contract: config.contract, catalog, resolve: &|id| value(secrets, id) })
+    Snapshot::build(Inputs {
+        settings: config.settings,
+        providers: config.providers,
+        contract: config.contract,
+        catalog,
+        resolve: &|id| value(secrets, id),
+    })
 }
 
 /// Returns a secret's value; what a person should know about it is logged, without the value.

@@ -214,7 +214,12 @@ fn decode(document: &Document, id: &str, node: &Node, registry: &Registry) -> Re
         error
     })?;
     let fault = |key: &str, message: String| Err(document.fault(&format!("{path}.{key}"), message));
-    if id.is_empty() || id == OFFLINE || id == "vox" || id == "mesh" || !id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
+    if id.is_empty()
+        || id == OFFLINE
+        || id == "vox"
+        || id == "mesh"
+        || !id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+    {
         return Err(document.fault(&path, "expected an id of a-z, 0-9, `-` and `_` that vox does not use itself"));
     }
     if let Err(error) = check_base_url(&provider.base_url, provider.local) {

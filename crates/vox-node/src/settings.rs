@@ -133,7 +133,9 @@ impl Settings {
                 return fault(&format!("retries.{key}"), "1 to 10");
             }
         }
-        for (key, bytes) in [("body_bytes", limits.body_bytes), ("response_bytes", limits.response_bytes), ("hold_bytes", limits.hold_bytes)] {
+        for (key, bytes) in
+            [("body_bytes", limits.body_bytes), ("response_bytes", limits.response_bytes), ("hold_bytes", limits.hold_bytes)]
+        {
             if !(256..=1 << 30).contains(&bytes) {
                 return fault(&format!("limits.{key}"), "256 bytes to 1 GiB");
             }
@@ -148,5 +150,7 @@ impl Settings {
 /// Returns a configuration error as a person sees it.
 pub(crate) fn invalid(error: &InvalidConfig) -> Coded {
     let message = if error.key.is_empty() { error.message.clone() } else { format!("`{}`: {}", error.key, error.message) };
-    Coded::new(Kind::Stale, "gateway.config_invalid", message).at(format!("{}:{}", error.file, error.line)).next("`vox serve --check` after mending it")
+    Coded::new(Kind::Stale, "gateway.config_invalid", message)
+        .at(format!("{}:{}", error.file, error.line))
+        .next("`vox serve --check` after mending it")
 }

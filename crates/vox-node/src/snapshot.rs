@@ -3,8 +3,8 @@
 
 use crate::providers::{Auth, OFFLINE, Provider, Providers, YAML as SHIPPED_PROVIDERS};
 use crate::settings::Settings;
-use parking_lot::Mutex;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 use vox_base::{Coded, Document, Kind, Secret};
@@ -134,7 +134,8 @@ impl Snapshot {
 impl Route {
     fn new(provider: &Arc<Provider>, resolve: &dyn Fn(&str) -> Option<Secret<String>>) -> Result<Self, Coded> {
         let fault = |what: &str| {
-            Coded::new(Kind::Stale, "gateway.config_invalid", format!("provider `{}`: {what}", provider.id)).next("`vox providers show` names the file")
+            Coded::new(Kind::Stale, "gateway.config_invalid", format!("provider `{}`: {what}", provider.id))
+                .next("`vox providers show` names the file")
         };
         let base = provider.base_url.trim_end_matches('/');
         let url = |path: &str| format!("{base}{path}").parse::<Uri>().map_err(|_| fault("its address and path do not make a URL"));
@@ -175,10 +176,13 @@ fn credential(provider: &Provider, resolve: &dyn Fn(&str) -> Option<Secret<Strin
     let (name, prefix) = match &provider.auth {
         Auth::None => return Ok(None),
         Auth::Bearer => (header::AUTHORIZATION, "Bearer "),
-        Auth::Header { header, prefix } => (HeaderName::try_from(header.as_str()).map_err(|_| "`auth.header` is no header name")?, prefix.as_str()),
+        Auth::Header { header, prefix } => {
+            (HeaderName::try_from(header.as_str()).map_err(|_| "`auth.header` is no header name")?, prefix.as_str())
+        }
     };
     let Some((secret_id, text)) = provider.secret_ids.iter().find_map(|id| Some((id.clone(), resolve(id)?))) else { return Ok(None) };
-    let mut value = HeaderValue::try_from(format!("{prefix}{}", text.expose())).map_err(|_| format!("the secret `{secret_id}` has characters no header can carry"))?;
+    let mut value = HeaderValue::try_from(format!("{prefix}{}", text.expose()))
+        .map_err(|_| format!("the secret `{secret_id}` has characters no header can carry"))?;
     value.set_sensitive(true);
     Ok(Some(Credential { secret_id, name, value, text }))
 }
@@ -196,7 +200,8 @@ fn state(route: &Route) -> ProviderState {
 /// Returns the provider as statistics name it: a shipped one by its id, any other by its host and port.
 fn canonical(provider: &Provider) -> Arc<str> {
     static SHIPPED: LazyLock<Option<Document>> = LazyLock::new(|| Document::parse("", SHIPPED_PROVIDERS).ok());
-    let shipped = SHIPPED.as_ref().and_then(|document| document.at(&format!("providers.{}.base_url", provider.id))?.decode::<String>().ok());
+    let shipped =
+        SHIPPED.as_ref().and_then(|document| document.at(&format!("providers.{}.base_url", provider.id))?.decode::<String>().ok());
     if shipped.as_deref() == Some(provider.base_url.as_str()) {
         return provider.id.clone();
     }
@@ -204,7 +209,8 @@ fn canonical(provider: &Provider) -> Arc<str> {
     let host = url.host().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     let default_port = if url.scheme_str() == Some("https") { 443 } else { 80 };
     let port = url.port_u16().unwrap_or(default_port);
-    let loopback = host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let loopback =
+        host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match (loopback, port == default_port) {
         (true, _) => format!("custom:loopback:{port}"),
         (false, true) => format!("custom:{host}"),

@@ -1,5 +1,5 @@
 //! The one redactor: every line, span and quoted body passes it before it reaches a log, the store or a screen
-//! (telemetry.md 4.8). It masks values the process knows to be secret, fields by name, and the shapes of known tokens.
+//! . It masks values the process knows to be secret, fields by name, and the shapes of known tokens.
 //!
 //! It fails closed: text it cannot scan comes out as a marker, never as it was. Time is linear in the text.
 

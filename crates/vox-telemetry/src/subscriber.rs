@@ -1,4 +1,4 @@
-//! The one log initialiser (telemetry.md 4.10): profiles, levels, text or JSON on stderr, JSON lines in a file.
+//! The one log initialiser: profiles, levels, text or JSON on stderr, JSON lines in a file.
 //!
 //! Every line passes the redactor, and control characters from outside never reach a terminal raw. stdout is not used.
 

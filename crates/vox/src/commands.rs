@@ -47,9 +47,10 @@ pub(crate) fn run(context: &Context, command: Option<Command>) -> Result {
 
 /// Runs async work on a runtime of its own; commands that need none start none.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Coded::new(vox_base::Kind::Failed, "cli.runtime", format!("no runtime: {error}"))
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Coded::new(vox_base::Kind::Failed, "cli.runtime", format!("no runtime: {error}")))?;
     Ok(runtime.block_on(work))
 }
 

@@ -8,6 +8,11 @@ use vox_base::{Coded, Document, Kind, Secret};
 /// The registry of environment variables.
 pub(crate) const REGISTRY: &str = include_str!("../../../contracts/config/env-vars.v1.yaml");
 
+/// Returns whether `--json` stands anywhere on a command line that could not be read.
+pub(crate) fn wants_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
+}
+
 /// The process environment as it was at the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment(BTreeMap<String, OsString>);
@@ -30,7 +35,8 @@ impl Environment {
 
     /// Returns the path of this program.
     pub(crate) fn program(&self) -> Result<PathBuf, Coded> {
-        std::env::current_exe().map_err(|error| Coded::new(Kind::Failed, "cli.runtime", format!("the program's own path is unknown: {error}")))
+        std::env::current_exe()
+            .map_err(|error| Coded::new(Kind::Failed, "cli.runtime", format!("the program's own path is unknown: {error}")))
     }
 
     /// Returns a variable that may hold a secret, empty or not.

@@ -8,8 +8,8 @@ use crate::output::Output;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
 use std::time::Duration;
+use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
 use vox_host::http::{AddressPolicy, Http};
 use vox_host::paths::{DirFlags, Dirs};
 use vox_node::{Config, Node, NodeOptions};
@@ -29,7 +29,14 @@ impl Context {
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => env.text("NO_COLOR").is_none() && env.text("TERM") != Some("dumb") && std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+            Color::Auto if env.text("VOX_COLOR") == Some("always") => true,
+            Color::Auto if env.text("VOX_COLOR") == Some("never") => false,
+            Color::Auto => {
+                env.text("NO_COLOR").is_none()
+                    && env.text("TERM") != Some("dumb")
+                    && std::io::stdout().is_terminal()
+                    && std::io::stderr().is_terminal()
+            }
         };
         let out = Output::new(global.json, color && !global.json, global.quiet);
         Self { env, global, out, clock: Arc::new(vox_host::SystemClock), entropy: Arc::new(vox_host::SystemEntropy) }
@@ -45,7 +52,11 @@ impl Context {
 
     /// Whether a question may be asked: a terminal on both ends, and nobody said no.
     pub(crate) fn may_ask(&self) -> bool {
-        crate::output::is_interactive() && !self.global.no_input && !self.env.is_on("VOX_NO_INPUT") && !self.env.is_on("CI") && !self.out.json
+        crate::output::is_interactive()
+            && !self.global.no_input
+            && !self.env.is_on("VOX_NO_INPUT")
+            && !self.env.is_on("CI")
+            && !self.out.json
     }
 
     /// Returns the five directories, with what decided each.
@@ -78,7 +89,14 @@ impl Context {
         self.entropy.fill(&mut random);
         let now = self.now();
         let store_id = vox_base::Id::new(now, random);
-        let options = OpenOptions { data_dir: self.dirs()?.data.path, db: self.db_file()?, access, now, vox_version: env!("CARGO_PKG_VERSION"), store_id };
+        let options = OpenOptions {
+            data_dir: self.dirs()?.data.path,
+            db: self.db_file()?,
+            access,
+            now,
+            vox_version: env!("CARGO_PKG_VERSION"),
+            store_id,
+        };
         Store::open(options).map_err(Into::into)
     }
 
@@ -111,7 +129,8 @@ impl Context {
             ("--cache-dir", &global.cache_dir),
             ("--spool-dir", &global.spool_dir),
         ];
-        let mut flags: Vec<OsString> = dirs.into_iter().filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into_os_string()])).flatten().collect();
+        let mut flags: Vec<OsString> =
+            dirs.into_iter().filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into_os_string()])).flatten().collect();
         if let Some(db) = &global.db {
             flags.extend(["--db".into(), db.into()]);
         }
@@ -147,7 +166,8 @@ impl Context {
         match url.split_once(':') {
             Some(("sqlite", path)) => Ok(Some(path.into())),
             None => Ok(Some(url.into())),
-            Some((scheme, _)) => Err(Coded::new(Kind::Usage, "store.engine_unknown", format!("no store engine for `{scheme}:`")).expected("`sqlite:PATH` or a path")),
+            Some((scheme, _)) => Err(Coded::new(Kind::Usage, "store.engine_unknown", format!("no store engine for `{scheme}:`"))
+                .expected("`sqlite:PATH` or a path")),
         }
     }
 }

@@ -31,7 +31,9 @@ fn start(context: &Context, profile: Profile, dirs: Option<&Dirs>) -> Result<(),
         Some("text") => Some(Format::Text),
         Some("json") => Some(Format::Json),
         Some(other) => {
-            return Err(Coded::new(Kind::Usage, "telemetry.log_filter", format!("no log format is called `{other}`")).at("VOX_LOG_FORMAT").expected("`text` or `json`"));
+            return Err(Coded::new(Kind::Usage, "telemetry.log_filter", format!("no log format is called `{other}`"))
+                .at("VOX_LOG_FORMAT")
+                .expected("`text` or `json`"));
         }
     };
     settings.directory = dirs.map(|dirs| dirs.state.path.join("logs"));
@@ -39,6 +41,8 @@ fn start(context: &Context, profile: Profile, dirs: Option<&Dirs>) -> Result<(),
     settings.colour = context.out.color;
     let parts = LogParts { redactor: Arc::new(Redactor::new(context.env.text("HOME"))), clock: context.clock.clone() };
     subscriber::init(&settings, &parts).map(drop).map_err(|error| {
-        Coded::new(Kind::Usage, "telemetry.log_filter", error.to_string()).at("VOX_LOG").expected("a level such as `debug`, or `target=level,…`")
+        Coded::new(Kind::Usage, "telemetry.log_filter", error.to_string())
+            .at("VOX_LOG")
+            .expected("a level such as `debug`, or `target=level,…`")
     })
 }

@@ -8,6 +8,7 @@ mod context;
 mod exit;
 mod logs;
 mod output;
+mod reference;
 mod running;
 mod usage_error;
 

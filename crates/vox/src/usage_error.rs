@@ -1,5 +1,6 @@
 //! A command line that clap cannot read: help and version are answers, the rest is exit 2 with near names.
 
+use crate::config::{self, Environment};
 use crate::output::{Output, stderr, stdout};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io::IsTerminal;
@@ -12,7 +13,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         stdout(&error.render().to_string());
         return ExitCode::SUCCESS;
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
+    if config::wants_json() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or("").trim_start_matches("error: ").to_owned();
         let mut coded = Coded::new(Kind::Usage, "cli.usage", message).next("`vox --help`");
@@ -20,7 +21,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
             coded = coded.expected(near);
         }
         Output::new(true, false, true).error(&coded);
-    } else if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+    } else if std::io::stderr().is_terminal() && Environment::read().text("NO_COLOR").is_none() {
         stderr(&error.render().ansi().to_string());
     } else {
         stderr(&error.render().to_string());

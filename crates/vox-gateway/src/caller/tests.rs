@@ -5,7 +5,17 @@ fn only_loopback_names_with_the_right_port_are_ours() {
     for host in ["127.0.0.1:8642", "localhost:8642", "[::1]:8642"] {
         assert!(is_own_host(host, 8642), "{host}");
     }
-    for host in ["evil.test", "evil.test:8642", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:86420", "localhost.evil.test:8642", "", ":8642", "127.0.0.1:"] {
+    for host in [
+        "evil.test",
+        "evil.test:8642",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "127.0.0.1:86420",
+        "localhost.evil.test:8642",
+        "",
+        ":8642",
+        "127.0.0.1:",
+    ] {
         assert!(!is_own_host(host, 8642), "{host}");
     }
 }

@@ -1,4 +1,4 @@
-//! To whom we talk (gateway.md 4.12): which base URLs may be written, and which addresses may be connected to.
+//! To whom we talk: which base URLs may be written, and which addresses may be connected to.
 
 use http::Uri;
 use http::uri::Scheme;

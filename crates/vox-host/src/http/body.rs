@@ -1,7 +1,7 @@
 //! The body of a response, and whether it came to its end.
 
-use bytes::{Bytes, BytesMut};
 use super::pool::{Destination, Live, Pool};
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Frame, Incoming};
 use std::pin::Pin;
 use std::sync::Arc;

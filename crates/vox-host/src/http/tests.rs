@@ -1,6 +1,6 @@
-use std::time::Duration;
 use super::*;
 use std::io::{Read as _, Write as _};
+use std::time::Duration;
 use std::time::Instant;
 use vox_testkit::{Answer, FakeProvider, Framing, Reply};
 

@@ -33,7 +33,10 @@ pub(super) fn answer(chat: &Chat, id: &str, unix_seconds: i64) -> Bytes {
 /// Returns what the user said last.
 fn last_user_text(chat: &Chat) -> String {
     let messages = chat.document.root().get("messages");
-    let content = messages.into_iter().flat_map(Value::items).filter(|message| message.get("role").is_some_and(|role| role.as_str().as_deref() == Some("user")));
+    let content = messages
+        .into_iter()
+        .flat_map(Value::items)
+        .filter(|message| message.get("role").is_some_and(|role| role.as_str().as_deref() == Some("user")));
     let Some(content) = content.last().and_then(|message| message.get("content")) else { return String::new() };
     if let Some(text) = content.as_str() {
         return text.into_owned();
@@ -69,9 +72,14 @@ fn anthropic_events(id: &str, text: &str, n_in: usize, n_out: usize) -> String {
         json!({"type": "message_start", "message": message}),
         json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
     ];
-    events.extend(text.split_inclusive(' ').map(|piece| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}})));
+    events.extend(
+        text.split_inclusive(' ')
+            .map(|piece| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}})),
+    );
     events.push(json!({"type": "content_block_stop", "index": 0}));
-    events.push(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": {"output_tokens": n_out}}));
+    events.push(
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": {"output_tokens": n_out}}),
+    );
     events.push(json!({"type": "message_stop"}));
     events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect()
 }

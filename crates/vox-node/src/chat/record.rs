@@ -380,7 +380,13 @@ impl Open {
 
 impl Open {
     /// Ends the attempt under way.
-    fn close_attempt(&mut self, outcome: &'static str, failed: Option<&Failed>, tally: Option<&Tally>, charge: (Option<NanoUsd>, CostSource)) {
+    fn close_attempt(
+        &mut self,
+        outcome: &'static str,
+        failed: Option<&Failed>,
+        tally: Option<&Tally>,
+        charge: (Option<NanoUsd>, CostSource),
+    ) {
         let Some(current) = &self.current else { return };
         let (cost, source) = charge;
         let good = outcome == "ok";
@@ -397,7 +403,10 @@ impl Open {
             error_class: failed.map(|failed| failed.class.as_str().into()),
             error_text: failed.map(|failed| failed.message.chars().take(200).collect::<String>().into()),
             http_status: failed.map_or(tally.map(|_| 200), |failed| failed.http_status.map(i64::from)),
-            upstream_request_id: failed.and_then(|failed| failed.request_id.clone()).or_else(|| self.upstream_request_id.clone()).map(Cow::Owned),
+            upstream_request_id: failed
+                .and_then(|failed| failed.request_id.clone())
+                .or_else(|| self.upstream_request_id.clone())
+                .map(Cow::Owned),
             waited_ms: Some(count(current.waited_ms)),
             ttft_ms: self.first_token.filter(|_| tally.is_some()).map(millis),
             latency_ms: Some(millis(current.started.elapsed())),
@@ -499,7 +508,9 @@ impl Open {
             computed_nano_usd: computed.filter(|_| source == CostSource::ProviderReported),
             cost_source: source.as_str().into(),
             price_snapshot_id: offer.and_then(|offer| self.snapshot.price_snapshot(&offer.id)),
-            cache_savings_nano_usd: offer.filter(|_| usage.cache_read.is_some()).and_then(|offer| vox_route::price::cache_savings(&offer.prices, usage)),
+            cache_savings_nano_usd: offer
+                .filter(|_| usage.cache_read.is_some())
+                .and_then(|offer| vox_route::price::cache_savings(&offer.prices, usage)),
             ttft_ms: self.first_token.map(millis),
             latency_ms: Some(millis(self.started.elapsed())),
             gateway_overhead_us: i64::try_from(overhead.as_micros()).ok(),
@@ -558,7 +569,8 @@ fn server_tools(tally: &Tally) -> Option<Cow<'static, str>> {
     if tally.server_tools.is_empty() {
         return None;
     }
-    let units: serde_json::Map<String, serde_json::Value> = tally.server_tools.iter().map(|(name, n)| (name.clone(), (*n).into())).collect();
+    let units: serde_json::Map<String, serde_json::Value> =
+        tally.server_tools.iter().map(|(name, n)| (name.clone(), (*n).into())).collect();
     Some(serde_json::Value::from(units).to_string().into())
 }
 

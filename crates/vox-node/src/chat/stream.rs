@@ -104,7 +104,8 @@ impl Watch {
 impl ChatStream {
     pub(super) fn new(dialect: Dialect, beginning: Beginning, record: CallRecord, timeouts: Timeouts, deadline: Option<Instant>) -> Self {
         let now = Instant::now();
-        let mut clock = Watch { timer: Box::pin(tokio::time::sleep_until(now)), opened: now, last_byte: now, last_content: now, timeouts, deadline };
+        let mut clock =
+            Watch { timer: Box::pin(tokio::time::sleep_until(now)), opened: now, last_byte: now, last_content: now, timeouts, deadline };
         let (first_check, _) = clock.next_check();
         clock.timer.as_mut().reset(first_check);
         let ending = Box::pin(Arc::clone(record.node().ending()).notified_owned());

@@ -158,8 +158,12 @@ impl Request<'_> {
             (true, true) => self.settings.timeouts.local_first_byte_ms,
         };
         let until = self.until(started, first_byte);
-        let incoming = timeout_at(until, self.http.send(self.outgoing()?)).await.map_err(|_| self.too_late())?.map_err(|error| send_failure(&error))?;
-        let request_id = ["x-request-id", "request-id"].iter().find_map(|name| Some(incoming.headers.get(*name)?.to_str().ok()?.to_owned()));
+        let incoming = timeout_at(until, self.http.send(self.outgoing()?))
+            .await
+            .map_err(|_| self.too_late())?
+            .map_err(|error| send_failure(&error))?;
+        let request_id =
+            ["x-request-id", "request-id"].iter().find_map(|name| Some(incoming.headers.get(*name)?.to_str().ok()?.to_owned()));
         if incoming.status != 200 {
             return Err(self.refused(incoming, request_id, until).await);
         }
@@ -176,7 +180,8 @@ impl Request<'_> {
 
     fn too_late(&self) -> Failed {
         let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        let (class, message) = if over { (Failure::Deadline, "the caller's time was over") } else { (Failure::Stalled, "no answer in time") };
+        let (class, message) =
+            if over { (Failure::Deadline, "the caller's time was over") } else { (Failure::Stalled, "no answer in time") };
         Failed { may_charge: true, ..Failed::new(class, message) }
     }
 
@@ -241,7 +246,8 @@ impl Request<'_> {
     async fn whole(&self, mut source: Source, started: Instant) -> Result<Answer, Failed> {
         let until = self.until(started, self.settings.timeouts.response_ms);
         let limit = self.settings.limits.response_bytes;
-        let body = timeout_at(until, collect(&mut source, limit)).await.map_err(|_| self.too_late())?.map_err(|unread| unread.failure(limit))?;
+        let body =
+            timeout_at(until, collect(&mut source, limit)).await.map_err(|_| self.too_late())?.map_err(|unread| unread.failure(limit))?;
         let malformed = |what: &str| Failed { may_charge: true, ..Failed::new(Failure::Malformed, what) };
         let document = Document::parse(body.clone()).map_err(|_| malformed("the answer is not JSON"))?;
         let mut reader = Reader::new(self.route.provider.dialect, self.route.provider.usage_rules.clone());
@@ -258,7 +264,9 @@ impl Request<'_> {
         }
         let body = match answer {
             None => body,
-            Some(answer) => answer.write(self.chat.dialect, &self.shown()).map_err(|_| malformed("a tool call's arguments are no JSON object"))?,
+            Some(answer) => {
+                answer.write(self.chat.dialect, &self.shown()).map_err(|_| malformed("a tool call's arguments are no JSON object"))?
+            }
         };
         Ok(Answer::Whole { body, tally })
     }
@@ -286,7 +294,8 @@ impl Request<'_> {
         let mut decoder = sse::Decoder::new();
         let mut held = BytesMut::new();
         let commit_by = self.until(Instant::now(), self.settings.timeouts.commit_after_ms);
-        let first_byte_by = self.until(started, if provider.local { self.settings.timeouts.local_first_byte_ms } else { self.settings.timeouts.first_byte_ms });
+        let first_byte_by = self
+            .until(started, if provider.local { self.settings.timeouts.local_first_byte_ms } else { self.settings.timeouts.first_byte_ms });
         let mut until = first_byte_by;
         loop {
             let bytes = match timeout_at(until, source.next()).await {

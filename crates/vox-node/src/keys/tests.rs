@@ -24,8 +24,9 @@ fn stored(minted: &Minted, parent: Option<&StoredKey>) -> StoredKey {
         run_id: None,
         created_by: "test".into(),
         created_at,
+        last_used_day: None,
     };
-    StoredKey { key, budgets: Vec::new(), last_used_day: None }
+    StoredKey { key, budgets: Vec::new() }
 }
 
 const NOW: Timestamp = Timestamp::from_millis(5_000);
@@ -55,7 +56,9 @@ fn expiry_and_revocation_close_a_key_and_revocation_its_descendants() {
     let (root, child) = (mint(&entropy), mint(&entropy));
     let mut parent = stored(&root, None);
     let below = stored(&child, Some(&parent));
-    let open = |parent: &StoredKey| KeyTable::new(vec![below.clone(), parent.clone()]).verify(child.key.expose(), NOW).map(|caller| caller.chain.len());
+    let open = |parent: &StoredKey| {
+        KeyTable::new(vec![below.clone(), parent.clone()]).verify(child.key.expose(), NOW).map(|caller| caller.chain.len())
+    };
     assert_eq!(open(&parent), Ok(2));
     parent.key.revoked_at = Some(NOW);
     assert_eq!(open(&parent), Err(KeyRefusal::Revoked));

@@ -34,6 +34,11 @@ async fn forward(client: Upstream, upstream: u16, request: Request<Incoming>) ->
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let url = format!("http://127.0.0.1:{upstream}{}", head.uri.path());
-    let request = Request::builder().method(head.method).uri(url).header("content-type", "application/json").body(Full::new(body)).expect("a valid request");
+    let request = Request::builder()
+        .method(head.method)
+        .uri(url)
+        .header("content-type", "application/json")
+        .body(Full::new(body))
+        .expect("a valid request");
     client.request(request).await
 }

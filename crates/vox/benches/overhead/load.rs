@@ -52,7 +52,8 @@ pub(crate) fn run(case: &Case, port: u16, key: Option<&str>, seconds: u64) -> Me
             std::thread::spawn(move || client(port, request.as_bytes(), until))
         })
         .collect();
-    let mut latencies: Vec<u64> = clients.into_iter().flat_map(|client| client.join().expect("a client ends").expect("every answer is complete")).collect();
+    let mut latencies: Vec<u64> =
+        clients.into_iter().flat_map(|client| client.join().expect("a client ends").expect("every answer is complete")).collect();
     let elapsed = started.elapsed().as_secs_f64();
     latencies.sort_unstable();
     let p50_us = latencies[latencies.len() / 2] as f64 / 1000.0;
@@ -94,7 +95,10 @@ fn read_answer(reader: &mut BufReader<TcpStream>, scratch: &mut Vec<u8>) -> std:
     }
     loop {
         let size = line(reader, scratch)?;
-        let size = std::str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size.trim(), 16).ok()).ok_or_else(|| std::io::Error::other("no chunk size"))?;
+        let size = std::str::from_utf8(size)
+            .ok()
+            .and_then(|size| usize::from_str_radix(size.trim(), 16).ok())
+            .ok_or_else(|| std::io::Error::other("no chunk size"))?;
         take(reader, scratch, size + 2)?;
         if size == 0 {
             return Ok(());

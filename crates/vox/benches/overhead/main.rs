@@ -2,7 +2,7 @@
 //! reservation, intent, durable ledger, metrics (GW-48).
 //!
 //! `cargo bench -p vox --bench overhead [-- ROUNDS SECONDS]` starts a mock provider, the bare proxy and `vox serve` as
-//! processes of their own, loads them in turn, prints one table and fails if a bound of gateway.md section 6 is missed.
+//! processes of their own, loads them in turn, prints one table and fails if a bound is missed.
 //! Ratios count, never one absolute figure.
 
 mod floor;
@@ -13,7 +13,12 @@ mod node;
 use load::{Case, Measured};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-const CASES: [Case; 4] = [Case::new("plain c=1", false, 1), Case::new("plain c=32", false, 32), Case::new("stream c=1", true, 1), Case::new("stream c=8", true, 8)];
+const CASES: [Case; 4] = [
+    Case::new("plain c=1", false, 1),
+    Case::new("plain c=32", false, 32),
+    Case::new("stream c=1", true, 1),
+    Case::new("stream c=8", true, 8),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -118,6 +123,9 @@ impl Summary {
             values.sort_by(f64::total_cmp);
             values[values.len() / 2]
         };
-        Self { rate: median(rounds.iter().map(|round| round.rate).collect()), p50_us: median(rounds.iter().map(|round| round.p50_us).collect()) }
+        Self {
+            rate: median(rounds.iter().map(|round| round.rate).collect()),
+            p50_us: median(rounds.iter().map(|round| round.p50_us).collect()),
+        }
     }
 }

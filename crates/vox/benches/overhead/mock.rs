@@ -53,9 +53,17 @@ fn events(writer: &mut TcpStream) -> std::io::Result<()> {
     writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")?;
     for at in 0..=N_TOKENS {
         let (delta, finish) = if at < N_TOKENS { (format!(r#"{{"content":"tok{at} "}}"#), "null") } else { ("{}".to_owned(), "\"stop\"") };
-        event(writer, &format!(r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#))?;
+        event(
+            writer,
+            &format!(
+                r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+            ),
+        )?;
     }
-    event(writer, r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":20,"total_tokens":32}}"#)?;
+    event(
+        writer,
+        r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":20,"total_tokens":32}}"#,
+    )?;
     event(writer, "[DONE]")?;
     writer.write_all(b"0\r\n\r\n")
 }

@@ -78,7 +78,9 @@ impl Chat {
         super::block_on(async {
             let Some(question) = question else {
                 if !is_interactive() || context.out.json {
-                    return Err(Coded::new(Kind::Usage, "cli.input_missing", "there is nothing to ask").expected("a prompt, or text on standard input").next("vox chat \"hello\""));
+                    return Err(Coded::new(Kind::Usage, "cli.input_missing", "there is nothing to ask")
+                        .expected("a prompt, or text on standard input")
+                        .next("vox chat \"hello\""));
                 }
                 return conversation::run(context, &self).await;
             };

@@ -26,8 +26,8 @@ const AREAS: [(&str, &str); 9] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  vox help keys create\n  vox help errors\n  vox help errors route.no_offer")]
 pub(crate) struct Help {
-    /// Words of a command, or `errors` and a code.
-    #[arg(value_name = "COMMAND|errors CODE")]
+    /// Words of a command; `errors` and a code; or `reference` for all commands on one page.
+    #[arg(value_name = "COMMAND|errors CODE|reference")]
     topic: Vec<String>,
 }
 
@@ -55,6 +55,10 @@ impl Help {
         let words: Vec<&str> = self.topic.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["errors"] => Ok(list(&codes())),
+            ["reference"] => {
+                let page = crate::reference::page();
+                Ok(Answer::new("vox.help.reference.v1", serde_json::json!({ "text": page }), page))
+            }
             ["errors", code] => explain(code, &codes()),
             words => command(words),
         }

@@ -27,7 +27,8 @@ impl Status {
         let running = running::read(&dirs.state.path);
         let home_exists = dirs.data.path.exists();
         let ready = running.as_ref().map(|running| running::answers_as_vox(running.address));
-        let mut rows = vec![vec!["home".to_owned(), format!("{}{}", dirs.data.path.display(), if home_exists { "" } else { " (not made yet)" })]];
+        let mut rows =
+            vec![vec!["home".to_owned(), format!("{}{}", dirs.data.path.display(), if home_exists { "" } else { " (not made yet)" })]];
         rows.push(vec![
             "node".to_owned(),
             match (&running, ready) {
@@ -57,9 +58,14 @@ impl Down {
         vox_host::process::terminate(running.pid)
             .map_err(|error| Coded::new(Kind::Failed, "gateway.node_unreachable", error.to_string()).next("`vox status`"))?;
         if !vox_host::process::wait_gone(running.pid, PATIENCE) {
-            return Err(Coded::new(Kind::Failed, "gateway.node_unreachable", format!("pid {} still drains", running.pid)).next("`vox down` again ends it at once"));
+            return Err(Coded::new(Kind::Failed, "gateway.node_unreachable", format!("pid {} still drains", running.pid))
+                .next("`vox down` again ends it at once"));
         }
-        Ok(Answer::new("vox.down.v1", json!({ "was_running": true, "pid": running.pid }), format!("ended the node at http://{}", running.address)))
+        Ok(Answer::new(
+            "vox.down.v1",
+            json!({ "was_running": true, "pid": running.pid }),
+            format!("ended the node at http://{}", running.address),
+        ))
     }
 }
 

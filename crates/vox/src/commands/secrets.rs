@@ -20,7 +20,7 @@ pub(crate) enum Secrets {
     List(Which),
     /// Show which secrets have a value, and where it comes from.
     Status(Status),
-    /// Take a value away; the old one is kept sealed for 24 hours.
+    /// Take a value away; its sealed record stays in the log.
     Rm(Rm),
     /// Show every source of one secret, and which of them wins.
     Explain(Explain),
@@ -281,7 +281,7 @@ impl Rm {
         context.existing_store()?.ok_or_else(missing)?;
         let secrets = context.secrets(Some(context.store()?))?;
         let changed = block_on(secrets.remove(&id))??;
-        let text = format!("{} has no value any more; the old one is kept sealed for 24 hours", changed.id);
+        let text = format!("{} has no value any more; its sealed record stays in the log", changed.id);
         Ok(Answer::new("vox.secrets.rm.v1", changed, text))
     }
 }

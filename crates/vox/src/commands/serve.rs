@@ -66,7 +66,8 @@ impl Serve {
         let dirs = context.dirs()?;
         vox_host::fs::create_dir(&dirs.data.path)?;
         vox_host::fs::create_dir(&dirs.state.path)?;
-        let lock = FileLock::acquire(&dirs.data.path.join("node.lock")).map_err(|error| already(&error, &running::read(&dirs.state.path)))?;
+        let lock =
+            FileLock::acquire(&dirs.data.path.join("node.lock")).map_err(|error| already(&error, &running::read(&dirs.state.path)))?;
         let listener = TcpListener::bind(address).await.map_err(|error| cannot_bind(address, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_bind(address, &error))?;
         crate::logs::daemon(context, &dirs)?;
@@ -77,7 +78,8 @@ impl Serve {
         let token = running::admin_token(&dirs.state.path, &*context.entropy)?;
         let gateway = Arc::new(Gateway::new(node.clone(), address.port(), token));
         running::write(&dirs.state.path, &Running { pid: std::process::id(), address, started_at: context.now() }, &*context.entropy)?;
-        let drain = self.drain.unwrap_or_else(|| context.drain().unwrap_or_else(|| Duration::from_millis(node.settings().shutdown.drain_ms)));
+        let drain =
+            self.drain.unwrap_or_else(|| context.drain().unwrap_or_else(|| Duration::from_millis(node.settings().shutdown.drain_ms)));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
         Ok(Served { address, node, gateway, listener, drain, state_dir: dirs.state.path, _lock: lock })
     }
@@ -88,14 +90,19 @@ impl Serve {
             None => context.config()?.settings.listen.clone(),
         };
         let address: SocketAddr = text.parse().map_err(|_| {
-            Coded::new(Kind::Usage, "gateway.listen_invalid", format!("`{text}` is no address to listen on")).expected("an address and port such as 127.0.0.1:8642")
+            Coded::new(Kind::Usage, "gateway.listen_invalid", format!("`{text}` is no address to listen on"))
+                .expected("an address and port such as 127.0.0.1:8642")
         })?;
         if address.ip().is_loopback() {
             return Ok(address);
         }
-        Err(Coded::new(Kind::Refused, "gateway.bind_refused", format!("{address} can be reached from other machines, and vox does not speak TLS itself"))
-            .expected("a loopback address")
-            .next("listen on 127.0.0.1 and put a TLS proxy or an SSH tunnel in front"))
+        Err(Coded::new(
+            Kind::Refused,
+            "gateway.bind_refused",
+            format!("{address} can be reached from other machines, and vox does not speak TLS itself"),
+        )
+        .expected("a loopback address")
+        .next("listen on 127.0.0.1 and put a TLS proxy or an SSH tunnel in front"))
     }
 }
 
@@ -168,13 +175,15 @@ fn check(context: &Context) -> Result {
 
 fn already(error: &LockError, running: &Option<Running>) -> Coded {
     let at = running.as_ref().map_or_else(String::new, |running| format!(" at http://{}", running.address));
-    Coded::new(Kind::Failed, "gateway.node_running", format!("a node already runs on this home{at}: {error}")).next("`vox status`, or `vox down` to end it")
+    Coded::new(Kind::Failed, "gateway.node_running", format!("a node already runs on this home{at}: {error}"))
+        .next("`vox status`, or `vox down` to end it")
 }
 
 fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> Coded {
     if error.kind() == std::io::ErrorKind::AddrInUse {
         let who = if running::answers_as_vox(address) { "another vox node" } else { "another program" };
-        return Coded::new(Kind::Failed, "gateway.addr_in_use", format!("{who} listens on {address}")).next("end it, or choose another port with --listen");
+        return Coded::new(Kind::Failed, "gateway.addr_in_use", format!("{who} listens on {address}"))
+            .next("end it, or choose another port with --listen");
     }
     Coded::new(Kind::Failed, "gateway.listen_invalid", format!("cannot listen on {address}: {error}"))
 }

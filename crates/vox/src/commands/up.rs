@@ -61,7 +61,8 @@ impl Up {
             if !self.detach {
                 return Ok(report.answer(None));
             }
-            let running = self.start_in_background(context)?;
+            // The key is shown even if the node does not start: it cannot be shown again.
+            let running = self.start_in_background(context).inspect_err(|_| context.out.answer(&report.answer(None)))?;
             return Ok(report.answer(Some(&running)));
         }
         self.stay(context, &found)
@@ -134,15 +135,20 @@ impl Up {
 
     fn start_in_background(&self, context: &Context) -> Result<Running> {
         let dirs = context.dirs()?;
-        vox_host::fs::create_dir(&dirs.state.path)?;
+        let logs = dirs.state.path.join("logs");
+        vox_host::fs::create_dir(&logs)?;
         let program = context.env.program()?;
-        let log = dirs.state.path.join("logs").join("node.out");
+        let log = logs.join("node.out");
         let mut arguments = context.passed_on();
         arguments.push("serve".into());
         if let Some(port) = self.port {
             arguments.extend(["--listen".into(), format!("127.0.0.1:{port}").into()]);
         }
-        let failed = |error: String| Coded::new(Kind::Failed, "gateway.node_unreachable", error).at(log.display().to_string()).next("`vox serve` shows what is wrong");
+        let failed = |error: String| {
+            Coded::new(Kind::Failed, "gateway.node_unreachable", error)
+                .at(log.display().to_string())
+                .next("`vox serve` shows what is wrong")
+        };
         let mut child = vox_host::process::Detached::start(&program, &arguments, &log).map_err(|error| failed(error.to_string()))?;
         let until = Instant::now() + START_PATIENCE;
         while Instant::now() < until {
@@ -182,7 +188,10 @@ impl Report {
         if !self.imported.is_empty() {
             lines.push(format!("vault    {}", self.imported.join(", ")));
         }
-        lines.push(format!("engines  {}", if self.engines.is_empty() { "none found on this machine".to_owned() } else { self.engines.join(", ") }));
+        lines.push(format!(
+            "engines  {}",
+            if self.engines.is_empty() { "none found on this machine".to_owned() } else { self.engines.join(", ") }
+        ));
         if let Some(tried) = &self.tried {
             lines.push(format!("tried    {}", tried["line"].as_str().unwrap_or_default()));
             if let Some(next) = tried["next"].as_str() {
@@ -239,9 +248,18 @@ async fn try_once(node: &Arc<Node>, context: &Context, found: &Found) -> Value {
 }
 
 async fn ask(node: &Arc<Node>, model: &str) -> Result<Reply> {
-    let body = json!({ "model": model, "max_tokens": 16, "messages": [{ "role": "user", "content": "Say hello in one word." }] }).to_string();
+    let body =
+        json!({ "model": model, "max_tokens": 16, "messages": [{ "role": "user", "content": "Say hello in one word." }] }).to_string();
     let chat = vox_wire::Chat::parse(Dialect::Openai, Endpoint::Chat, body.into())?;
-    let call = Call { caller: None, chat, hints: Hints::default(), forward: http::HeaderMap::new(), query: None, inbound: None, started: Instant::now() };
+    let call = Call {
+        caller: None,
+        chat,
+        hints: Hints::default(),
+        forward: http::HeaderMap::new(),
+        query: None,
+        inbound: None,
+        started: Instant::now(),
+    };
     node.chat(call).await.map_err(|refusal| refusal.error)
 }
 

@@ -6,7 +6,9 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
 
 #[test]
 fn an_unregistered_variable_draws_one_warning_with_the_nearest_name() {
-    let warnings = environment(&[("VOX_DATA_DRI", "/x"), ("VOX_LISTEN", "127.0.0.1:1"), ("HOME", "/h"), ("VOX_PROVIDER_OPENAI_BASE_URL", "x")]).warnings();
+    let warnings =
+        environment(&[("VOX_DATA_DRI", "/x"), ("VOX_LISTEN", "127.0.0.1:1"), ("HOME", "/h"), ("VOX_PROVIDER_OPENAI_BASE_URL", "x")])
+            .warnings();
     assert_eq!(warnings, ["`VOX_DATA_DRI` is set and means nothing here; did you mean `VOX_DATA_DIR`?"]);
 }
 

@@ -33,7 +33,9 @@ impl Context {
     fn profile(&self) -> Result<Profile, Coded> {
         let Some(name) = self.env.text("VOX_SECRETS_PROFILE") else { return Ok(Profile::Dev) };
         Profile::parse(name).ok_or_else(|| {
-            Coded::new(Kind::Usage, "secret.bad_profile", format!("no profile is called `{name}`")).at("VOX_SECRETS_PROFILE").expected("`dev`, `ci` or `prod`")
+            Coded::new(Kind::Usage, "secret.bad_profile", format!("no profile is called `{name}`"))
+                .at("VOX_SECRETS_PROFILE")
+                .expected("`dev`, `ci` or `prod`")
         })
     }
 
@@ -42,7 +44,9 @@ impl Context {
         let passphrase_fd = match self.env.text("VOX_VAULT_PASSPHRASE_FD") {
             None => None,
             Some(text) => Some(text.parse().map_err(|_| {
-                Coded::new(Kind::Usage, "secret.bad_profile", format!("`{text}` is no file descriptor")).at("VOX_VAULT_PASSPHRASE_FD").expected("a number such as 3")
+                Coded::new(Kind::Usage, "secret.bad_profile", format!("`{text}` is no file descriptor"))
+                    .at("VOX_VAULT_PASSPHRASE_FD")
+                    .expected("a number such as 3")
             })?),
         };
         Ok(Unlocking {

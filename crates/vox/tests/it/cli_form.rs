@@ -145,3 +145,21 @@ fn te_39_the_version_opens_no_log_spool_or_store() {
         assert!(!calls.contains("O_CREAT"), "{arguments:?}: {calls}");
     }
 }
+
+#[test]
+fn sf_64_bare_vox_help_and_completions_create_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [&[][..], &["--help"], &["completions", "bash"], &["status"], &["help"]] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_vox"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .current_dir(home.path())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "{arguments:?}");
+    }
+}

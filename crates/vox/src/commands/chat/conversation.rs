@@ -22,7 +22,18 @@ struct Conversation<'a> {
 pub(super) async fn run(context: &Context, chat: &Chat) -> Result {
     let node = context.open_node().await?;
     context.out.note("ask something; /help lists commands, /quit ends");
-    let chat = Chat { prompt: None, files: Vec::new(), images: Vec::new(), system: chat.system.clone(), model: chat.model.clone(), task: chat.task.clone(), prefer: chat.prefer.clone(), session: chat.session.clone(), json_schema: chat.json_schema.clone(), ..*chat };
+    let chat = Chat {
+        prompt: None,
+        files: Vec::new(),
+        images: Vec::new(),
+        system: chat.system.clone(),
+        model: chat.model.clone(),
+        task: chat.task.clone(),
+        prefer: chat.prefer.clone(),
+        session: chat.session.clone(),
+        json_schema: chat.json_schema.clone(),
+        ..*chat
+    };
     let mut conversation = Conversation { context, chat, messages: Vec::new(), cost: NanoUsd::ZERO, n_unpriced: 0 };
     let mut interrupted = false;
     let ended = loop {
@@ -45,7 +56,11 @@ pub(super) async fn run(context: &Context, chat: &Chat) -> Result {
     };
     node.close();
     ended?;
-    Ok(Answer::new("vox.chat.v1", json!({ "cost_nano_usd": conversation.cost, "messages": conversation.messages.len() }), conversation.total()))
+    Ok(Answer::new(
+        "vox.chat.v1",
+        json!({ "cost_nano_usd": conversation.cost, "messages": conversation.messages.len() }),
+        conversation.total(),
+    ))
 }
 
 enum Line {
@@ -101,7 +116,9 @@ impl Conversation<'_> {
 
     /// Takes the last question and its answer back and asks anew.
     fn retry(&mut self) -> Next {
-        let Some(at) = self.messages.iter().rposition(|message| message["role"] == "user") else { return self.say("nothing was asked yet") };
+        let Some(at) = self.messages.iter().rposition(|message| message["role"] == "user") else {
+            return self.say("nothing was asked yet");
+        };
         let question = self.messages[at]["content"].as_str().unwrap_or_default().to_owned();
         self.messages.truncate(at);
         Next::Ask(question)
@@ -120,7 +137,11 @@ impl Conversation<'_> {
 
     /// Asks one question; returns whether Ctrl-C cancelled it.
     async fn ask(&mut self, node: &std::sync::Arc<vox_node::Node>, question: &str) -> bool {
-        let first = if self.messages.is_empty() { message::first(&self.chat, question) } else { Ok(vec![json!({ "role": "user", "content": question })]) };
+        let first = if self.messages.is_empty() {
+            message::first(&self.chat, question)
+        } else {
+            Ok(vec![json!({ "role": "user", "content": question })])
+        };
         match first {
             Ok(messages) => self.messages.extend(messages),
             Err(error) => {

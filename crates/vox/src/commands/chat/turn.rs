@@ -25,7 +25,9 @@ pub(super) struct Turn<'a> {
 pub(super) enum Outcome {
     Answered(Box<Answered>),
     /// By Ctrl-C; the text is what had come until then.
-    Cancelled { text: String },
+    Cancelled {
+        text: String,
+    },
 }
 
 /// An answer.
@@ -115,7 +117,8 @@ async fn print(mut stream: ChatStream, trail: Trail, said: &mut String) -> Resul
     stdout("\n");
     let Some(finished) = stream.finished() else {
         let why = broken.unwrap_or_else(|| "the stream broke off".to_owned());
-        return Err(Coded::new(Kind::Failed, "gateway.upstream_cut", format!("the answer is not complete: {why}")).next(format!("vox trace {}", trail.interaction_id)));
+        return Err(Coded::new(Kind::Failed, "gateway.upstream_cut", format!("the answer is not complete: {why}"))
+            .next(format!("vox trace {}", trail.interaction_id)));
     };
     Ok(Answered { text: said.clone(), usage: finished.usage, stop: finished.stop, cost: finished.cost, source: finished.source, trail })
 }

@@ -39,7 +39,9 @@ pub(super) fn look(context: &Context) -> Result<Found> {
                 keys.push(FoundKey { env, secret_id: secret_id.clone() });
             }
         }
-        if provider.local && let Some((address, path)) = endpoint(&provider.base_url, &provider.paths.models) {
+        if provider.local
+            && let Some((address, path)) = endpoint(&provider.base_url, &provider.paths.models)
+        {
             let id = provider.id.to_string();
             probes.push(std::thread::spawn(move || probe(id, address, &path)));
         }
@@ -54,7 +56,9 @@ fn endpoint(base_url: &str, models: &str) -> Option<(SocketAddr, String)> {
     let url: http::Uri = base_url.parse().ok()?;
     let host = url.host()?.trim_matches(['[', ']']);
     let address: std::net::IpAddr = if host == "localhost" { std::net::Ipv4Addr::LOCALHOST.into() } else { host.parse().ok()? };
-    address.is_loopback().then(|| (SocketAddr::new(address, url.port_u16().unwrap_or(80)), format!("{}{models}", url.path().trim_end_matches('/'))))
+    address
+        .is_loopback()
+        .then(|| (SocketAddr::new(address, url.port_u16().unwrap_or(80)), format!("{}{models}", url.path().trim_end_matches('/'))))
 }
 
 /// Returns the engine with its first model, if one answers there.
