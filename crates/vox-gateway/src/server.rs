@@ -38,7 +38,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Serves until `phase` says otherwise; returns once no connection is left or the drain time is over.
 pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>, drain: Duration) -> Ended {
     let mut connections = JoinSet::new();
-    while *phase.borrow() == Phase::Serving {
+    // The value is marked as seen, so that a late connection is not told of it again and closed before its answer.
+    while *phase.borrow_and_update() == Phase::Serving {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { connections.spawn(connection(stream, gateway.clone(), phase.clone())); }
@@ -52,11 +53,11 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, mut phase: watc
     let deadline = tokio::time::Instant::now() + drain;
     // New connections are still answered, so that whoever asks hears 503 and not a dead port; nobody waits for them.
     let mut late = JoinSet::new();
-    loop {
+    while *phase.borrow() != Phase::Ending {
         tokio::select! {
             ended = connections.join_next() => if ended.is_none() { return Ended::Drained },
             () = tokio::time::sleep_until(deadline) => break,
-            _ = phase.changed() => if *phase.borrow() == Phase::Ending { break },
+            _ = phase.changed() => {}
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                 late.spawn(connection(stream, gateway.clone(), phase.clone()));
             },

@@ -1,7 +1,7 @@
 //! The one thread that writes a file: a batch is one transaction with one sync.
 //!
-//! Each awaited operation has its own savepoint. Settled calls are data and can be run again, so all of a batch share
-//! one savepoint; only when one of them fails are they run again one by one.
+//! Each awaited operation has its own savepoint. Settled calls are data and can be run again, so a batch of them has none:
+//! a savepoint copies every page it touches. When one fails, the transaction begins anew and they run one by one.
 
 use super::connection;
 use super::queue::{Batch, Next, Queue, Queued};
@@ -129,15 +129,27 @@ fn truncate_log(connection: &Connection) {
 
 /// Commits a batch and tells everybody. An error is one after which the connection cannot be trusted.
 fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, settling: &Settling) -> Result<(), StoreError> {
+    // In the order of their ids, so that most rows go to the right edge of every tree.
+    batch.settles.sort_unstable_by_key(|call| call.interaction.interaction_id);
     let mut outcomes = Vec::with_capacity(batch.operations.len());
     let mut refused = Vec::new();
-    let committed = transaction(statements, |statements| {
-        refused = settle_all(statements, &batch.settles, settling)?;
-        for operation in &mut batch.operations {
-            outcomes.push(alone(statements, &mut |tx| operation.run(tx))?);
+    let mut one_by_one = false;
+    let committed = loop {
+        let mut settled = false;
+        let committed = transaction(statements, |statements| {
+            let settle = if one_by_one { settle_each } else { settle_together };
+            refused = settle(statements, &batch.settles, settling)?;
+            settled = true;
+            for operation in &mut batch.operations {
+                outcomes.push(alone(statements, &mut |tx| operation.run(tx))?);
+            }
+            Ok(())
+        });
+        if committed.is_ok() || settled || one_by_one {
+            break committed;
         }
-        Ok(())
-    });
+        one_by_one = true;
+    };
     outcomes.resize(batch.operations.len(), Ok(()));
     for (operation, outcome) in batch.operations.into_iter().zip(outcomes) {
         operation.finish(committed.clone().and(outcome));
@@ -194,16 +206,18 @@ fn alone(
     Ok(outcome)
 }
 
+/// Writes settled calls; fails as soon as one call is refused.
+fn settle_together(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
+    if !calls.is_empty() {
+        let horizons = (settling.prepare)(statements)?;
+        calls.iter().try_for_each(|call| (settling.write)(statements, &horizons, call))?;
+    }
+    Ok(Vec::new())
+}
+
 /// Writes settled calls and returns the places of those that were refused.
-fn settle_all(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
-    if calls.is_empty() {
-        return Ok(Vec::new());
-    }
+fn settle_each(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
     let horizons = (settling.prepare)(statements)?;
-    let together = alone(statements, &mut |tx| calls.iter().try_for_each(|call| (settling.write)(tx, &horizons, call)))?;
-    if together.is_ok() {
-        return Ok(Vec::new());
-    }
     let mut refused = Vec::new();
     for (at, call) in calls.iter().enumerate() {
         if let Err(error) = alone(statements, &mut |tx| (settling.write)(tx, &horizons, call))? {
