@@ -41,12 +41,13 @@ pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, mut phase: watc
     // The value is marked as seen, so that a late connection is not told of it again and closed before its answer.
     while *phase.borrow_and_update() == Phase::Serving {
         tokio::select! {
+            biased;
+            _ = phase.changed() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { connections.spawn(connection(stream, gateway.clone(), phase.clone())); }
                 // Out of descriptors or memory: wait a moment instead of spinning.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
-            _ = phase.changed() => {}
             Some(_) = connections.join_next() => {}
         }
     }
