@@ -15,8 +15,6 @@ use vox_base::{Coded, Entropy, Id, KeyId, Kind, NanoUsd, Secret, Timestamp};
 use vox_store::rows::gateway::{CallerKey, KeyBudget};
 use vox_store::{Store, StoredKey};
 
-/// Characters at the end of a key that say whether it was copied whole.
-
 /// What may be said about a key; what is not said stays as it is, or is unlimited for a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {

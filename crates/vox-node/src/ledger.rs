@@ -6,20 +6,27 @@
 use crate::keys::{Caller, KeyTable};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use vox_base::{Coded, InteractionId, Kind, NanoUsd, Timestamp};
+use vox_base::{Coded, InteractionId, KeyId, Kind, NanoUsd, Timestamp};
 use vox_route::budget::{Accounts, BudgetExceeded, Window};
 use vox_store::{Intent, SettledCall, Store};
 
 /// The node's ledger.
 pub(crate) struct Ledger {
-    accounts: Mutex<Accounts>,
+    books: Mutex<Books>,
     store: Store,
+}
+
+struct Books {
+    accounts: Accounts,
+    /// What was settled while the sums are being read: it may or may not be among them, and is counted once more rather
+    /// than not at all.
+    meanwhile: Option<Vec<(Vec<KeyId>, NanoUsd)>>,
 }
 
 /// What one open call has reserved.
 #[must_use]
 pub(crate) struct Reserved {
-    reservation: Option<u64>,
+    reservation: Option<(u64, Vec<KeyId>)>,
     /// The amount noted in the intent.
     pub(crate) amount: NanoUsd,
 }
@@ -27,7 +34,7 @@ pub(crate) struct Reserved {
 impl Ledger {
     /// Returns the ledger of a store whose intents are open.
     pub(crate) fn new(store: Store) -> Self {
-        Self { accounts: Mutex::new(Accounts::new()), store }
+        Self { books: Mutex::new(Books { accounts: Accounts::new(), meanwhile: None }), store }
     }
 
     /// Reserves an amount against a caller's budgets and notes the intent, both before the first upstream byte. An
@@ -41,24 +48,24 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Reserved, Coded> {
         let reservation = match (caller, earlier.and_then(|earlier| earlier.reservation)) {
-            (_, Some(open)) => {
-                let extended = self.accounts.lock().extend(open, amount, now);
+            (_, Some((open, chain))) => {
+                let extended = self.books.lock().accounts.extend(open, amount, now);
                 extended.map_err(|exceeded| self.refused(open, &exceeded))?;
-                Some(open)
+                Some((open, chain))
             }
             (Some(caller), None) => {
-                let reserved = self.accounts.lock().reserve(&caller.chain, amount, now).map_err(|exceeded| refusal(&exceeded))?;
+                let reserved = self.books.lock().accounts.reserve(&caller.chain, amount, now).map_err(|exceeded| refusal(&exceeded))?;
                 for notice in &reserved.notices {
                     tracing::warn!(key = %notice.key, window = notice.window.as_str(), percent = notice.reached_percent, "a budget runs low");
                 }
-                Some(reserved.id)
+                Some((reserved.id, caller.chain.clone()))
             }
             (None, None) => None,
         };
         let intent = Intent { interaction_id: id, key_id: caller.map(|caller| caller.key.key_id), amount, at: now };
         if let Err(reason) = self.note(&intent) {
-            if let Some(open) = reservation {
-                self.accounts.lock().release(open);
+            if let Some((open, _)) = reservation {
+                self.books.lock().accounts.release(open);
             }
             return Err(Coded::new(Kind::Failed, "gateway.ledger_unavailable", format!("the ledger cannot be written: {reason}"))
                 .next("`vox db status` says what is wrong"));
@@ -72,21 +79,45 @@ impl Ledger {
     }
 
     fn refused(&self, open: u64, exceeded: &BudgetExceeded) -> Coded {
-        self.accounts.lock().release(open);
+        self.books.lock().accounts.release(open);
         refusal(exceeded)
     }
 
     /// Settles a call: the reservation becomes its real cost, and the rows go to the writer. Never waits.
     pub(crate) fn settle(&self, reserved: Option<Reserved>, actual: Option<NanoUsd>, call: SettledCall, now: Timestamp) {
-        if let Some(open) = reserved.and_then(|reserved| reserved.reservation) {
-            self.accounts.lock().settle(open, actual.unwrap_or_default(), now);
+        if let Some((open, chain)) = reserved.and_then(|reserved| reserved.reservation) {
+            let actual = actual.unwrap_or_default();
+            let mut books = self.books.lock();
+            books.accounts.settle(open, actual, now);
+            if let Some(meanwhile) = &mut books.meanwhile {
+                meanwhile.push((chain, actual));
+            }
         }
         self.store.settle(call);
     }
 
     /// Loads the budgets of a table of keys, with what the ledger says they have spent; reservations stay.
     pub(crate) async fn load(&self, keys: &KeyTable, now: Timestamp) -> Result<(), Coded> {
-        let mut spent: HashMap<Window, HashMap<String, NanoUsd>> = HashMap::new();
+        self.books.lock().meanwhile = Some(Vec::new());
+        let spent = self.spent(keys, now).await;
+        let mut books = self.books.lock();
+        let meanwhile = books.meanwhile.take().unwrap_or_default();
+        let spent = spent?;
+        for caller in keys.callers() {
+            let account = caller.key.key_id.to_string();
+            let in_window = |window: Window| spent.get(&window).and_then(|sums| sums.get(&account)).copied().unwrap_or_default();
+            books.accounts.set(caller.key.key_id, &caller.limits, now, |window, _| in_window(window));
+        }
+        for (chain, amount) in meanwhile {
+            books.accounts.charge(&chain, amount, now);
+        }
+        Ok(())
+    }
+
+    /// Returns what each account has spent in each window that some key limits, after everything settled is written.
+    async fn spent(&self, keys: &KeyTable, now: Timestamp) -> Result<HashMap<Window, HashMap<String, NanoUsd>>, Coded> {
+        self.store.flush().await?;
+        let mut spent = HashMap::new();
         for window in [Window::Day, Window::Week, Window::Month, Window::Total] {
             if keys.callers().any(|caller| caller.limits.iter().any(|limit| limit.window == window)) {
                 let since = (window != Window::Total).then(|| window.start(now));
@@ -94,14 +125,7 @@ impl Ledger {
                 spent.insert(window, rows.into_iter().map(|row| (row.account, row.nano_usd)).collect());
             }
         }
-        let mut accounts = self.accounts.lock();
-        for caller in keys.callers() {
-            let account = caller.key.key_id.to_string();
-            let in_window = |window: Window| spent.get(&window).and_then(|sums| sums.get(&account)).copied().unwrap_or_default();
-            accounts.set(caller.key.key_id, &caller.limits, now, |window, _| in_window(window));
-        }
-        drop(accounts);
-        Ok(())
+        Ok(spent)
     }
 }
 

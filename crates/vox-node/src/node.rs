@@ -379,7 +379,7 @@ impl Config {
             Some(over) => shipped.overlaid(over),
             None => shipped,
         };
-        let contract = Contract::from_document(&merged).map_err(|error| Coded::from(error))?;
+        let contract = Contract::from_document(&merged).map_err(Coded::from)?;
         Ok(Self { settings, providers, contract })
     }
 }

@@ -30,7 +30,6 @@ pub struct Settings {
 /// Waiting times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the unit belongs into every name")]
 pub struct Timeouts {
     /// The whole answer of a call that does not stream.
     pub response_ms: u64,

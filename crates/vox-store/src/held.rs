@@ -5,7 +5,7 @@ use crate::intent::{self, Intent, IntentLog};
 use crate::row::{Encode as _, Value};
 use crate::rows::gateway::{BudgetEntry, Interaction, Reservation};
 use crate::sqlite::Tx;
-use crate::{Store, StoreError, budget, calls, usage};
+use crate::{Store, StoreError, budget, calls, keys, usage};
 use vox_base::{CostSource, Digest, EntryId, IncarnationId, InteractionId, KeyId, NanoUsd, Timestamp};
 
 /// A call that is held.
@@ -87,7 +87,13 @@ impl Store {
     /// # Errors
     /// The call is not held, or the store cannot be written.
     pub async fn reconcile(&self, correction: Correction) -> Result<HeldCall, StoreError> {
-        self.write(move |tx| reconcile(tx, &correction)).await
+        self.write(move |tx| {
+            let held = reconcile(tx, &correction)?;
+            // What a key has spent changed, and a running node has to hear of it.
+            tx.execute(keys::CHANGED, &[])?;
+            Ok(held)
+        })
+        .await
     }
 }
 

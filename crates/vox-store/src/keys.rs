@@ -15,7 +15,7 @@ pub struct StoredKey {
     pub budgets: Vec<KeyBudget>,
 }
 
-const CHANGED: &str = "UPDATE store_meta SET value = cast(cast(value AS bigint) + 1 AS text) WHERE key = 'keys_version'";
+pub(crate) const CHANGED: &str = "UPDATE store_meta SET value = cast(cast(value AS bigint) + 1 AS text) WHERE key = 'keys_version'";
 
 impl Store {
     /// Stores a new key.

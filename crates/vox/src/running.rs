@@ -80,10 +80,27 @@ impl Transport for Loopback {
     }
 }
 
-/// Returns the status and body of an answer with a plain body.
+/// Returns the status and body of an answer.
 fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?.to_ascii_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, answer[end + 4..].to_vec()))
+    let body = &answer[end + 4..];
+    let chunked = head.lines().any(|line| line.starts_with("transfer-encoding:") && line.contains("chunked"));
+    Some((status, if chunked { joined(body)? } else { body.to_vec() }))
+}
+
+/// Returns the content of a chunked body.
+fn joined(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let line_end = body.windows(2).position(|window| window == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..line_end]).ok()?.split(';').next()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(whole);
+        }
+        let from = line_end + 2;
+        whole.extend_from_slice(body.get(from..from + size)?);
+        body = body.get(from + size + 2..)?;
+    }
 }

@@ -44,7 +44,7 @@ pub(super) struct Opened {
 /// The answer as far as it was read.
 pub(super) enum Answer {
     /// All of it, in the caller's dialect.
-    Whole { body: Bytes, tally: Tally },
+    Whole { body: Bytes, tally: Box<Tally> },
     /// The beginning of a stream, up to its first token.
     Stream(Box<Beginning>),
 }
@@ -268,7 +268,7 @@ impl Request<'_> {
                 answer.write(self.chat.dialect, &self.shown()).map_err(|_| malformed("a tool call's arguments are no JSON object"))?
             }
         };
-        Ok(Answer::Whole { body, tally })
+        Ok(Answer::Whole { body, tally: Box::new(tally) })
     }
 
     fn shown(&self) -> Shown {

@@ -5,6 +5,13 @@
 //! processes of their own, loads them in turn, prints one table and fails if a bound is missed.
 //! Ratios count, never one absolute figure.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a bench talks to whoever runs it and starts programs"
+)]
+
 mod floor;
 mod load;
 mod mock;

@@ -144,8 +144,8 @@ async fn stop_signals(phase: watch::Sender<Phase>, gateway: Arc<Gateway>) -> End
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         let next = if *phase.borrow() == Phase::Serving { Phase::Draining } else { Phase::Ending };
         gateway.drain();
-        tracing::info!(?next, "asked to stop");
         phase.send_replace(next);
+        tracing::info!(?next, "asked to stop");
     }
 }
 

@@ -147,6 +147,7 @@ fn te_39_the_version_opens_no_log_spool_or_store() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "an empty environment, which the test home does not give")]
 fn sf_64_bare_vox_help_and_completions_create_nothing() {
     let home = tempfile::tempdir().unwrap();
     for arguments in [&[][..], &["--help"], &["completions", "bash"], &["status"], &["help"]] {

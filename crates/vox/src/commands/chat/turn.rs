@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use vox_base::{Coded, CostSource, Kind, NanoUsd, Usage};
 use vox_node::Node;
-use vox_node::chat::{Call, ChatStream, Refusal, Reply, ReplyBody, Trail};
+use vox_node::chat::{Call, ChatStream, Reply, ReplyBody, Trail};
 use vox_wire::json::Document;
 use vox_wire::{Delta, Dialect, Endpoint, Reader, StopReason, UsageRules, sse};
 
@@ -60,7 +60,7 @@ impl<'a> Turn<'a> {
         };
         let mut said = String::new();
         let answering = async {
-            let reply = self.node.chat(call).await.map_err(|refusal| explained(refusal))?;
+            let reply = self.node.chat(call).await.map_err(|refusal| refusal.error)?;
             answer(context, reply, &mut said).await
         };
         tokio::select! {
@@ -70,11 +70,6 @@ impl<'a> Turn<'a> {
         stdout("\n");
         Ok(Outcome::Cancelled { text: said })
     }
-}
-
-/// Gives a refusal the exit code and next step that a person at a terminal needs.
-fn explained(refusal: Refusal) -> Coded {
-    refusal.error
 }
 
 async fn answer(context: &Context, reply: Reply, said: &mut String) -> Result<Answered> {
