@@ -12,6 +12,8 @@ use std::time::Duration;
 use vox_base::{Id, Timestamp};
 use vox_contract::File;
 
+/// How long opening waits for a process that holds the home alone.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How long closing waits for the queue.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -287,10 +289,20 @@ fn lock(root: &Path, state_path: &Path, access: Access) -> Result<(Option<std::f
     if alone {
         file.unlock()?;
     }
-    if file.try_lock_shared().is_err() {
-        return Err(StoreError::Busy);
-    }
+    share(&file)?;
     Ok((Some(file), ended_unclean))
+}
+
+/// Shares the lock. Another process that opens the store at the same moment holds it alone for an instant.
+fn share(file: &std::fs::File) -> Result<(), StoreError> {
+    let until = std::time::Instant::now() + LOCK_PATIENCE;
+    while file.try_lock_shared().is_err() {
+        if std::time::Instant::now() > until {
+            return Err(StoreError::Busy);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 fn settling(intents: &Arc<OnceLock<IntentLog>>) -> Settling {
@@ -314,11 +326,12 @@ fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, sett
     }
     // SQLite gives its side files the mode of the main one, so that is made first.
     drop(fs::make_file(path)?);
-    let connection = sqlite::writer_connection(path, file)?;
+    let mut connection = sqlite::writer_connection(path, file)?;
     if check {
         sqlite::quick_check(&connection)?;
     }
     migrate::migrate(&connection, file, options.now, options.vox_version)?;
+    sqlite::wait_evenly(&mut connection)?;
     name_store(&connection, options)?;
     let writer = Writer::start(connection, path.to_owned(), file, settling)?;
     Ok(Engine { writer: Some(writer), readers })

@@ -44,10 +44,24 @@ pub(crate) fn writer(path: &Path, file: File) -> Result<Connection, StoreError> 
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    mark(&connection, file)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    patiently(|| {
+        mark(&connection, file)?;
+        Ok(connection.pragma_update(None, "journal_mode", "WAL")?)
+    })?;
     configure(&connection)?;
     Ok(connection)
+}
+
+/// Tries again while others do the same: where waiting could be a deadlock, such as the switch to a write-ahead log, the
+/// engine says busy at once instead of waiting.
+fn patiently(mut work: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match work() {
+            Err(StoreError::Busy) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+            done => return done,
+        }
+    }
 }
 
 /// Opens a connection that can only read, of a store somebody has open for writing.

@@ -135,8 +135,9 @@ fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, sett
     let mut refused = Vec::new();
     let mut one_by_one = false;
     let committed = loop {
-        let mut settled = false;
+        let (mut begun, mut settled) = (false, false);
         let committed = transaction(statements, |statements| {
+            begun = true;
             let settle = if one_by_one { settle_each } else { settle_together };
             refused = settle(statements, &batch.settles, settling)?;
             settled = true;
@@ -145,7 +146,7 @@ fn commit(statements: &mut Statements<'_>, mut batch: Batch, queue: &Queue, sett
             }
             Ok(())
         });
-        if committed.is_ok() || settled || one_by_one {
+        if committed.is_ok() || !begun || settled || one_by_one {
             break committed;
         }
         one_by_one = true;
