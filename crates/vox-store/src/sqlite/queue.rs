@@ -129,6 +129,7 @@ impl Queue {
     pub(crate) fn next(&self, batch: &mut Batch, may_idle: bool) -> Next {
         let mut state = self.state.lock();
         let mut rounds = 0;
+        let mut has_lingered = false;
         while state.operations.is_empty() && state.settles.is_empty() {
             if state.stopping {
                 return Next::Stop;
@@ -137,6 +138,7 @@ impl Queue {
             if rounds <= WARM_ROUNDS && may_idle {
                 state.sleep = Sleep::Light;
                 self.wake.wait_for(&mut state, LINGER);
+                has_lingered = true;
             } else {
                 state.sleep = Sleep::Deep;
                 if may_idle && self.wake.wait_for(&mut state, IDLE).timed_out() {
@@ -146,17 +148,21 @@ impl Queue {
                     self.wake.wait(&mut state);
                 }
                 rounds = WARM_ROUNDS;
-                self.linger(&mut state);
+                has_lingered = false;
             }
+        }
+        if !has_lingered {
+            self.linger(&mut state);
         }
         state.sleep = Sleep::Awake;
         take(&mut state, batch);
         Next::Commit
     }
 
-    /// After a deep sleep: lets company gather for a settled call, unless somebody waits.
+    /// Lets company gather for settled calls, for which nobody waits; a commit costs much the same for one as for many.
     fn linger(&self, state: &mut parking_lot::MutexGuard<'_, State>) {
-        if !state.settles.is_empty() && state.operations.is_empty() && !state.stopping {
+        let has_few = (1..BATCH_OPERATIONS).contains(&state.settles.len());
+        if has_few && state.operations.is_empty() && !state.stopping {
             state.sleep = Sleep::Light;
             self.wake.wait_for(state, LINGER);
         }
