@@ -10,7 +10,7 @@ mod readers;
 mod tx;
 mod writer;
 
-pub(crate) use connection::{APPLICATION_IDS, pragmas, wait_evenly, writer as writer_connection};
+pub(crate) use connection::{APPLICATION_IDS, pragmas, writer as writer_connection};
 pub(crate) use header::{Header, judge};
 pub(crate) use readers::Readers;
 #[cfg(test)]

@@ -326,23 +326,33 @@ fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, sett
     }
     // SQLite gives its side files the mode of the main one, so that is made first.
     drop(fs::make_file(path)?);
-    let mut connection = sqlite::writer_connection(path, file)?;
+    let connection = sqlite::writer_connection(path, file)?;
     if check {
         sqlite::quick_check(&connection)?;
     }
     migrate::migrate(&connection, file, options.now, options.vox_version)?;
-    sqlite::wait_evenly(&mut connection)?;
     name_store(&connection, options)?;
     let writer = Writer::start(connection, path.to_owned(), file, settling)?;
     Ok(Engine { writer: Some(writer), readers })
 }
 
+/// Names a new store. Of several that open it at once one comes first, and may keep the file busy from then on: whoever
+/// waits looks again whether there is a name by now.
 fn name_store(connection: &rusqlite::Connection, options: &OpenOptions) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_millis(20))?;
     let mut statements = sqlite::Statements::new(connection);
     let tx: &mut dyn Tx = &mut statements;
-    if tx.value::<String>("SELECT value FROM store_meta WHERE key = $1", &[crate::row::Value::Text("store_id")])?.is_some() {
-        return Ok(());
+    let until = std::time::Instant::now() + LOCK_PATIENCE;
+    while tx.value::<String>("SELECT value FROM store_meta WHERE key = $1", &[crate::row::Value::Text("store_id")])?.is_none() {
+        match insert_name(tx, options) {
+            Err(StoreError::Busy) if std::time::Instant::now() < until => {}
+            done => return done,
+        }
     }
+    Ok(())
+}
+
+fn insert_name(tx: &mut dyn Tx, options: &OpenOptions) -> Result<(), StoreError> {
     let sql =
         "INSERT INTO store_meta (key, value) VALUES ('store_id', $1), ('created_at', $2), ('keys_version', '0') ON CONFLICT DO NOTHING";
     let (id, at) = (options.store_id.to_string(), options.now.millis().to_string());
