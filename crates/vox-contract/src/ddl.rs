@@ -3,7 +3,7 @@
 //! Tables are STRICT. A key of one whole number is the rowid; other tables are WITHOUT ROWID unless their rows are wide
 //! (see `keeps_rowid`). Same contract, same bytes.
 
-use crate::domain::{Column, ColumnType, Domain, File, OnDelete, Retention, Table};
+use crate::domain::{Column, ColumnType, Domain, File, ForeignKey, OnDelete, Retention, Table};
 
 /// One thing a schema is made of: a table, an index or a trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub fn sqlite(domains: &[Domain], file: File) -> Vec<Object> {
     for domain in domains {
         for (name, table) in domain.tables.iter().filter(|(_, table)| table.files(domain).contains(&file)) {
             objects.push(create_table(name, table, domain));
-            objects.extend(indexes(name, table));
+            objects.extend(indexed_columns(table).into_iter().map(|(columns, only)| create_index(name, &columns, only.as_deref())));
             objects.extend(guards(name, table));
         }
     }
@@ -31,17 +31,20 @@ fn create_table(name: &str, table: &Table, domain: &Domain) -> Object {
     let mut items: Vec<String> = table.columns.iter().map(|(column_name, column)| define(column_name, column)).collect();
     items.push(format!("PRIMARY KEY ({})", table.primary_key.join(", ")));
     items.extend(table.unique.iter().map(|columns| format!("UNIQUE ({})", columns.join(", "))));
-    items.extend(table.foreign_keys.iter().map(|key| {
-        let parent = domain.tables.get(&key.references).map_or_else(String::new, |parent| parent.primary_key.join(", "));
-        let action = match key.on_delete {
-            OnDelete::Cascade => "CASCADE",
-            OnDelete::Restrict => "RESTRICT",
-        };
-        format!("FOREIGN KEY ({}) REFERENCES {} ({parent}) ON DELETE {action}", key.columns.join(", "), key.references)
-    }));
+    items.extend(table.foreign_keys.iter().map(|key| references(key, domain)));
     items.extend(table.checks.iter().map(|check| format!("CONSTRAINT {} CHECK ({})", check.name, check.sql)));
     let options = if rowid_key || keeps_rowid(table) { "STRICT" } else { "STRICT, WITHOUT ROWID" };
     Object { sql: format!("CREATE TABLE {name} (\n  {}\n) {options}", items.join(",\n  ")) }
+}
+
+/// Returns a reference as both engines write it.
+pub(crate) fn references(key: &ForeignKey, domain: &Domain) -> String {
+    let parent = domain.tables.get(&key.references).map_or_else(String::new, |parent| parent.primary_key.join(", "));
+    let action = match key.on_delete {
+        OnDelete::Cascade => "CASCADE",
+        OnDelete::Restrict => "RESTRICT",
+    };
+    format!("FOREIGN KEY ({}) REFERENCES {} ({parent}) ON DELETE {action}", key.columns.join(", "), key.references)
 }
 
 fn has_rowid_key(table: &Table) -> bool {
@@ -90,10 +93,11 @@ fn condition(name: &str, column: &Column) -> Option<String> {
     }
 }
 
-fn indexes(name: &str, table: &Table) -> Vec<Object> {
+/// Returns the columns and condition of each index: the declared ones, and one for every reference that lacks one.
+pub(crate) fn indexed_columns(table: &Table) -> Vec<(Vec<String>, Option<String>)> {
     let declared = table.indexes.iter().map(|index| (index.columns.clone(), index.only.clone()));
     let for_references = table.foreign_keys.iter().filter(|key| !is_led_by(table, &key.columns)).map(|key| (key.columns.clone(), None));
-    declared.chain(for_references).map(|(columns, only)| create_index(name, &columns, only.as_deref())).collect()
+    declared.chain(for_references).collect()
 }
 
 /// Says whether some key or index begins with these columns.

@@ -1,5 +1,6 @@
 //! Everything that is generated from the database contracts, as paths and texts.
 
+use crate::ddl::Object;
 use crate::domain::{Domain, File};
 use crate::{ddl, domain, retention, rust};
 use vox_base::InvalidConfig;
@@ -34,7 +35,8 @@ pub fn generate(files: &[(&str, &str)]) -> Result<Vec<GeneratedFile>, Vec<Invali
     }
     let mut out: Vec<GeneratedFile> = domains.iter().map(|(path, domain)| rows(path, domain)).collect();
     let domains: Vec<Domain> = domains.into_iter().map(|(_, domain)| domain).collect();
-    out.extend([File::State, File::Vault].map(|file| schema(&domains, file)));
+    out.extend([File::State, File::Vault].map(|file| schema(file.as_str(), &ddl::sqlite(&domains, file))));
+    out.push(schema("shared", &crate::postgres(&domains)));
     out.push(GeneratedFile { path: "crates/vox-store/src/rows/retention.rs".into(), text: retention::rules(&domains) });
     out.push(json_schema());
     Ok(out)
@@ -44,15 +46,15 @@ fn rows(path: &str, domain: &Domain) -> GeneratedFile {
     GeneratedFile { path: format!("crates/vox-store/src/rows/{}.rs", domain.domain), text: rust::rows(path, domain) }
 }
 
-fn schema(domains: &[Domain], file: File) -> GeneratedFile {
-    let mut text =
-        format!("-- The schema of the {} file. Generated from contracts/db by `cargo xtask codegen`; do not edit.\n", file.as_str());
-    for object in ddl::sqlite(domains, file) {
+fn schema(name: &str, objects: &[Object]) -> GeneratedFile {
+    let engine = if name == "shared" { "in PostgreSQL" } else { "in SQLite" };
+    let mut text = format!("-- The {name} tables {engine}. Generated from contracts/db by `cargo xtask codegen`; do not edit.\n");
+    for object in objects {
         text.push('\n');
         text.push_str(&object.sql);
         text.push_str(";\n");
     }
-    GeneratedFile { path: format!("crates/vox-store/src/schema/{}.sql", file.as_str()), text }
+    GeneratedFile { path: format!("crates/vox-store/src/schema/{name}.sql"), text }
 }
 
 fn json_schema() -> GeneratedFile {

@@ -54,8 +54,18 @@ impl Schema {
         Self::of(objects.iter().map(|object| object.sql.as_str()))
     }
 
+    /// Returns the canonical form of CREATE statements of PostgreSQL, whether they are ours or the server's: parentheses
+    /// that only group and casts of literals, which the server adds, are left out.
+    pub fn of_postgres<'a>(statements: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut schema = Self::of(statements);
+        for parts in schema.objects.values_mut() {
+            *parts = std::mem::take(parts).into_iter().map(|(part, text)| (plain(&part), plain(&text))).collect();
+        }
+        schema
+    }
+
     fn add(&mut self, tokens: &[String]) {
-        let Some(kind) = ["TABLE", "INDEX", "TRIGGER", "VIEW"]
+        let Some(kind) = ["TABLE", "INDEX", "TRIGGER", "VIEW", "FUNCTION"]
             .into_iter()
             .find(|kind| tokens.iter().take(3).any(|token| token.eq_ignore_ascii_case(kind)))
         else {
@@ -147,6 +157,23 @@ fn add_item(parts: &mut Parts, item: &[&str]) {
     } else {
         parts.insert((*first).to_owned(), item[1..].join(" "));
     }
+}
+
+/// Drops parentheses and casts from the words of a definition.
+fn plain(definition: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = definition.split(' ').peekable();
+    while let Some(word) = rest.next() {
+        match word {
+            "(" | ")" => {}
+            ":" => {
+                rest.next_if_eq(&":");
+                rest.next();
+            }
+            word => words.push(word),
+        }
+    }
+    words.join(" ")
 }
 
 /// Splits SQL into words, literals and signs; quotes round plain names are dropped.

@@ -3,7 +3,7 @@
 
 use crate::row::{Encode as _, Value, column};
 use crate::rows::gateway::BudgetEntry;
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError, calls};
 use vox_base::{NanoUsd, Timestamp};
 
@@ -56,9 +56,9 @@ impl Store {
     /// The store cannot be read.
     pub async fn spent(&self, since: Option<Timestamp>) -> Result<Vec<Spent>, StoreError> {
         self.read(move |tx| {
-            let horizon = calls::horizons(tx)?.budget;
+            let horizon = calls::horizons(tx, &[])?.budget;
             let since = since.map_or(Timestamp::from_millis(i64::MIN), Timestamp::start_of_day);
-            let first_day = if since.millis() == i64::MIN { String::new() } else { since.day() };
+            let first_day = if since.millis() == i64::MIN { "0001-01-01".to_owned() } else { since.day() };
             let sql = "SELECT account, cast(sum(amount) AS bigint) FROM (\
                 SELECT account, amount_nano_usd AS amount FROM budget_daily WHERE day >= $1 \
                 UNION ALL SELECT account, amount_nano_usd FROM budget_entries WHERE at >= $2) AS both_parts \

@@ -3,7 +3,7 @@
 use crate::row::{Encode as _, Value};
 use crate::rows::gateway::{Attempt, BudgetEntry, Interaction};
 use crate::rows::routing::DecisionRow;
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError, budget, usage};
 use vox_base::{CostSource, InteractionId, Timestamp, TraceId};
 
@@ -49,7 +49,15 @@ pub(crate) struct Horizons {
 
 const DAY_MS: i64 = 86_400_000;
 
-pub(crate) fn horizons(tx: &mut dyn Tx) -> Result<Horizons, StoreError> {
+/// Returns the day of a moment, counted from 1970-01-01.
+pub(crate) const fn day_number(at: Timestamp) -> i64 {
+    at.millis().div_euclid(DAY_MS)
+}
+
+/// Returns the marks, which for these days stay where they are until the transaction ends. Whoever writes a call or an
+/// entry names its day first, so that the roll-up of that day either waits and finds it, or is seen to be over.
+pub(crate) fn horizons(tx: &mut dyn Tx, days: &[i64]) -> Result<Horizons, StoreError> {
+    tx.hold_days(days)?;
     let mut horizons = Horizons { usage: Timestamp::from_millis(i64::MIN), budget: Timestamp::from_millis(i64::MIN) };
     tx.query("SELECT rollup, horizon FROM rollup_mark", &[], &mut |row| {
         let horizon = crate::row::column(row, 1, "rollup_mark.horizon")?;
@@ -61,6 +69,19 @@ pub(crate) fn horizons(tx: &mut dyn Tx) -> Result<Horizons, StoreError> {
         Ok(())
     })?;
     Ok(horizons)
+}
+
+/// Returns what settling these calls needs to know, see [`horizons`].
+pub(crate) fn prepare(tx: &mut dyn Tx, calls: &[Box<SettledCall>]) -> Result<Horizons, StoreError> {
+    let mut days: Vec<i64> = calls.iter().flat_map(|call| days(call)).collect();
+    days.sort_unstable();
+    days.dedup();
+    horizons(tx, &days)
+}
+
+fn days(call: &SettledCall) -> impl Iterator<Item = i64> {
+    let entries = call.entries.iter().map(|entry| day_number(entry.at));
+    std::iter::once(day_number(call.interaction.created_at)).chain(entries)
 }
 
 pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use crate::row::{Encode as _, Value, column};
 use crate::rows::routing::DecisionRow;
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError};
 use vox_base::{DecisionId, Digest, Timestamp};
 

@@ -4,7 +4,7 @@ use crate::calls::Horizons;
 use crate::intent::{self, Intent, IntentLog};
 use crate::row::{Encode as _, Value};
 use crate::rows::gateway::{BudgetEntry, Interaction, Reservation};
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError, budget, calls, keys, usage};
 use vox_base::{CostSource, Digest, EntryId, IncarnationId, InteractionId, KeyId, NanoUsd, Timestamp};
 
@@ -110,7 +110,8 @@ impl From<Reservation> for HeldCall {
 }
 
 fn hold_all(tx: &mut dyn Tx, incarnation: IncarnationId, intents: &[Intent]) -> Result<usize, StoreError> {
-    let horizons = calls::horizons(tx)?;
+    let days: Vec<i64> = intents.iter().map(|intent| calls::day_number(intent.at)).collect();
+    let horizons = calls::horizons(tx, &days)?;
     let mut held = 0;
     for intent in intents {
         held += usize::from(hold(tx, &horizons, incarnation, intent)?);
@@ -172,7 +173,7 @@ fn reconcile(tx: &mut dyn Tx, correction: &Correction) -> Result<HeldCall, Store
     let state = if correction.cost == NanoUsd::ZERO { "released" } else { "settled" };
     let close = "UPDATE reservations SET state = $2, closed_at = $3 WHERE interaction_id = $1";
     tx.execute(close, &[id.encode(), Value::Text(state), correction.at.encode()])?;
-    let horizons = calls::horizons(tx)?;
+    let horizons = calls::horizons(tx, &[calls::day_number(correction.at), calls::day_number(held.opened_at)])?;
     for account in accounts(tx, held.key_id)? {
         let difference = correction.cost.saturating_sub(held.amount);
         let entry = BudgetEntry { by: Some(correction.by.clone().into()), ..entry(id, account, "correct", difference, correction.at) };

@@ -2,7 +2,7 @@
 
 use crate::row::{Encode as _, Record as _, Value};
 use crate::rows::gateway::{CallerKey, KeyBudget};
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError};
 use vox_base::{Digest, KeyId, Timestamp};
 

@@ -8,11 +8,13 @@ mod error;
 mod fs;
 pub mod kind;
 mod migrate;
+mod queue;
 mod retention;
 mod row;
 pub mod rows;
 mod sqlite;
 mod store;
+mod tx;
 
 mod budget;
 mod calls;

@@ -5,7 +5,8 @@
 
 use crate::StoreError;
 use crate::rows::storage::AppliedMigration;
-use crate::sqlite::{Statements, Tx};
+use crate::sqlite::Statements;
+use crate::tx::Tx;
 use rusqlite::Connection;
 use std::time::{Duration, Instant};
 use vox_base::{Digest, Timestamp};
@@ -16,13 +17,21 @@ pub(crate) struct Migration {
     pub(crate) number: i64,
     pub(crate) name: &'static str,
     pub(crate) file: File,
-    pub(crate) sql: &'static str,
+    pub(crate) sqlite: &'static str,
+    /// The same step in the shared database; none for a file that is always local.
+    pub(crate) postgres: Option<&'static str>,
 }
 
 /// Every migration, numbered without gaps over all files.
 pub(crate) const MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, name: "state", file: File::State, sql: include_str!("../migrations/0001_state/sqlite.sql") },
-    Migration { number: 2, name: "vault", file: File::Vault, sql: include_str!("../migrations/0002_vault/sqlite.sql") },
+    Migration {
+        number: 1,
+        name: "state",
+        file: File::State,
+        sqlite: include_str!("../migrations/0001_state/sqlite.sql"),
+        postgres: Some(include_str!("../migrations/0001_state/postgres.sql")),
+    },
+    Migration { number: 2, name: "vault", file: File::Vault, sqlite: include_str!("../migrations/0002_vault/sqlite.sql"), postgres: None },
 ];
 
 /// How long a starter waits for another one that migrates.
@@ -95,7 +104,7 @@ fn apply(connection: &Connection, migration: &Migration, now: Timestamp, vox_ver
     let done = if version(connection)? >= migration.number {
         Ok(())
     } else {
-        connection.execute_batch(migration.sql).map_err(failed).and_then(|()| record(connection, migration, now, vox_version, started))
+        connection.execute_batch(migration.sqlite).map_err(failed).and_then(|()| record(connection, migration, now, vox_version, started))
     };
     connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     done
@@ -105,7 +114,7 @@ fn record(connection: &Connection, migration: &Migration, now: Timestamp, vox_ve
     let row = AppliedMigration {
         number: migration.number,
         name: migration.name.into(),
-        sha256: Digest::of(migration.sql.as_bytes()),
+        sha256: Digest::of(migration.sqlite.as_bytes()),
         applied_at: now,
         vox_version: vox_version.to_owned().into(),
         duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
@@ -120,7 +129,7 @@ fn unedited(connection: &Connection, file: File) -> Result<(), StoreError> {
     let mut statements = Statements::new(connection);
     let applied: Vec<AppliedMigration> = (&mut statements as &mut dyn Tx).rows("ORDER BY number", &[])?;
     for row in applied {
-        let known = of(file).any(|migration| migration.number == row.number && Digest::of(migration.sql.as_bytes()) == row.sha256);
+        let known = of(file).any(|migration| migration.number == row.number && Digest::of(migration.sqlite.as_bytes()) == row.sha256);
         if !known {
             return Err(StoreError::MigrationEdited { number: row.number, name: row.name.into_owned() });
         }

@@ -1,6 +1,6 @@
 //! The prices calls were settled with.
 
-use crate::row::{Encode as _, Value};
+use crate::row::{Encode as _, Value, same_json};
 use crate::rows::routing::PriceSnapshot;
 use crate::{Store, StoreError, kind};
 use vox_base::Id;
@@ -15,11 +15,11 @@ impl Store {
         self.write(move |tx| {
             let newest = "WHERE provider = $1 AND model_id = $2 ORDER BY valid_from DESC, price_snapshot_id DESC LIMIT 1";
             let newest: Option<PriceSnapshot> = tx.first(newest, &[Value::Text(&new.provider), Value::Text(&new.model_id)])?;
-            if let Some(same) = newest.filter(|newest| newest.prices_json == new.prices_json && newest.source == new.source) {
+            if let Some(same) = newest.filter(|newest| same_json(&newest.prices_json, &new.prices_json) && newest.source == new.source) {
                 return Ok(same);
             }
             tx.insert(&new)?;
-            Ok(new)
+            Ok(new.clone())
         })
         .await
     }

@@ -4,7 +4,7 @@
 
 use crate::row::{Encode as _, Value};
 use crate::rows::retention::RULES;
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError, budget, calls, usage};
 use vox_base::Timestamp;
 use vox_contract::File;
@@ -53,7 +53,7 @@ impl Store {
     pub async fn roll_up(&self, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |tx| {
             let horizon = now.start_of_day();
-            let marks = calls::horizons(tx)?;
+            let marks = calls::horizons(tx, &[])?;
             if marks.usage < horizon {
                 usage::roll_up(tx, marks.usage, horizon)?;
                 mark(tx, usage::ROLLUP, horizon, now)?;

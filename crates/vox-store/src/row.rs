@@ -26,6 +26,8 @@ pub(crate) enum Value<'a> {
     Id(&'a [u8; 16]),
     /// A digest, written as 64 characters.
     Digest(&'a [u8; 32]),
+    /// A day, counted from 1970-01-01; only ever read, and only where the engine knows days.
+    Day(i32),
 }
 
 /// One row of a result.
@@ -184,6 +186,8 @@ impl Decode for String {
     fn decode(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Text(text) => Some(text.to_owned()),
+            Value::Id(bytes) => Some(Id::<()>::from_bytes(*bytes).to_string()),
+            Value::Day(day) => Some(Timestamp::from_millis(i64::from(day) * 86_400_000).day()),
             _ => None,
         }
     }
@@ -229,9 +233,16 @@ impl<K> Decode for Id<K> {
     fn decode(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Text(text) => text.parse().ok(),
+            Value::Id(bytes) => Some(Self::from_bytes(*bytes)),
             _ => None,
         }
     }
+}
+
+/// Says whether two JSON texts mean the same. An engine may give back another text than it was given.
+pub(crate) fn same_json(one: &str, other: &str) -> bool {
+    let parsed = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+    one == other || parsed(one).is_some_and(|value| Some(value) == parsed(other))
 }
 
 /// Bounds that are checked before a row is written.

@@ -5,7 +5,6 @@
 
 mod connection;
 mod header;
-mod queue;
 mod readers;
 mod tx;
 mod writer;
@@ -13,7 +12,5 @@ mod writer;
 pub(crate) use connection::{APPLICATION_IDS, pragmas, writer as writer_connection};
 pub(crate) use header::{Header, judge};
 pub(crate) use readers::Readers;
-#[cfg(test)]
-pub(crate) use tx::EachRow;
-pub(crate) use tx::{Statements, Tx};
+pub(crate) use tx::Statements;
 pub(crate) use writer::{Settling, Writer, quick_check};

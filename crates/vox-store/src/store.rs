@@ -3,7 +3,8 @@
 //! `vox.db` opens at once, `vault.db` when it is first used. What the work is stands in the file of its noun.
 
 use crate::intent::IntentLog;
-use crate::sqlite::{self, Header, Readers, Settling, Tx, Writer};
+use crate::sqlite::{self, Header, Readers, Settling, Writer};
+use crate::tx::Tx;
 use crate::{StoreError, calls, fs, kind, migrate};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -149,11 +150,13 @@ impl Store {
         self.0.ended_unclean
     }
 
-    /// Runs a write as its own operation of a group commit; returns when it is durable.
+    /// Runs a write as a transaction of its own; returns when it is durable. Writes of all processes come one after
+    /// another on both engines, so work may read and then write what follows from it. It may be run again after a failure
+    /// that is the engine's, and so must have no effect but its statements.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
     {
         self.0.state.write(work, &self.0.state_path).await
     }
@@ -308,7 +311,7 @@ fn share(file: &std::fs::File) -> Result<(), StoreError> {
 fn settling(intents: &Arc<OnceLock<IntentLog>>) -> Settling {
     let intents = intents.clone();
     Settling {
-        prepare: calls::horizons,
+        prepare: calls::prepare,
         write: calls::settle,
         committed: Arc::new(move |calls| {
             if let Some(log) = intents.get() {

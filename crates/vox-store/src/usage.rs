@@ -4,7 +4,7 @@
 
 use crate::row::{Encode as _, Value, column};
 use crate::rows::gateway::Interaction;
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError, calls};
 use std::collections::BTreeMap;
 use vox_base::{InteractionId, KeyId, NanoUsd, Timestamp};
@@ -130,7 +130,7 @@ const ADD_DAY: &str = "INSERT INTO usage_daily (day, key_id, provider_canonical,
     cache_savings_nano_usd = coalesce(usage_daily.cache_savings_nano_usd + excluded.cache_savings_nano_usd, \
         usage_daily.cache_savings_nano_usd, excluded.cache_savings_nano_usd)";
 
-const GROUP: &str = "created_at / 86400000 AS day_number, coalesce(key_id, '') AS g_key, coalesce(provider_canonical, '') AS g_provider, \
+const GROUP: &str = "created_at / 86400000 AS day_number, coalesce(cast(key_id AS text), '') AS g_key, coalesce(provider_canonical, '') AS g_provider, \
     coalesce(model, '') AS g_model, coalesce(task_category, '') AS g_task, cost_source";
 
 /// Sums the calls between two marks into their days.
@@ -139,7 +139,7 @@ pub(crate) fn roll_up(tx: &mut dyn Tx, from: Timestamp, to: Timestamp) -> Result
         "SELECT {GROUP}, {SUMS} FROM llm_interactions WHERE created_at >= $1 AND created_at < $2 AND interaction_id >= $3 \
          GROUP BY day_number, g_key, g_provider, g_model, g_task, cost_source"
     );
-    add_days(tx, &sql, &[from.encode(), to.encode(), Value::Text(&first_id(from))])
+    add_days(tx, &sql, &[from.encode(), to.encode(), first_id(from).encode()])
 }
 
 /// Adds one call that was written when its day had been summed already.
@@ -184,11 +184,11 @@ fn add_day(tx: &mut dyn Tx, day: &Day) -> Result<(), StoreError> {
 }
 
 /// Returns an id below that of every call of this moment or later: a call's id is at most a day older than its time.
-fn first_id(moment: Timestamp) -> String {
+fn first_id(moment: Timestamp) -> InteractionId {
     if moment.millis() < 2 * DAY_MS {
-        return String::new();
+        return InteractionId::from_bytes([0; 16]);
     }
-    InteractionId::new(moment.plus_millis(-DAY_MS), [0; 10]).to_string()
+    InteractionId::new(moment.plus_millis(-DAY_MS), [0; 10])
 }
 
 impl Store {
@@ -202,7 +202,7 @@ impl Store {
             let until = query.until.map_or(Timestamp::from_millis(i64::MAX), |until| until.plus_millis(DAY_MS - 1).start_of_day());
             let mut groups = BTreeMap::new();
             let stored_only = matches!(query.by, By::Session | By::Run);
-            let horizon = if stored_only { since } else { calls::horizons(tx)?.usage };
+            let horizon = if stored_only { since } else { calls::horizons(tx, &[])?.usage };
             if !stored_only {
                 read_days(tx, query, since, until.min(horizon), &mut groups)?;
             }
@@ -263,13 +263,13 @@ fn read_calls(tx: &mut dyn Tx, query: UsageQuery, since: Timestamp, until: Times
         By::Run => "run_id",
         By::Day => "created_at / 86400000",
     };
+    let of_key = if query.key.is_some() { " AND key_id = $4" } else { "" };
     let sql = format!(
         "SELECT {group} AS name, {SUMS} FROM llm_interactions \
-         WHERE created_at >= $1 AND created_at < $2 AND interaction_id >= $3 AND ($4 = '' OR key_id = $4) GROUP BY name"
+         WHERE created_at >= $1 AND created_at < $2 AND interaction_id >= $3{of_key} GROUP BY name"
     );
-    let key = query.key.map_or_else(String::new, |key| key.to_string());
     let first = first_id(since);
-    tx.query(&sql, &[since.encode(), until.encode(), Value::Text(&first), Value::Text(&key)], &mut |row| {
+    tx.query(&sql, &[since.encode(), until.encode(), first.encode(), query.key.encode()], &mut |row| {
         let name = match row.value(0)? {
             Value::Int(day_number) => Some(Timestamp::from_millis(day_number * DAY_MS).day()),
             _ => column(row, 0, "llm_interactions")?,

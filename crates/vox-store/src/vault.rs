@@ -3,7 +3,7 @@
 
 use crate::row::{Encode as _, Row, Value, column};
 use crate::rows::vault::{AuditRow, RecordRow, SecretHead, SecretVersion, Unlocker, VaultKey, VaultMeta};
-use crate::sqlite::Tx;
+use crate::tx::Tx;
 use crate::{Store, StoreError};
 
 /// What the vault file holds, without records and audit.

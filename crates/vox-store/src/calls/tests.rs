@@ -1,6 +1,6 @@
 use crate::row::Value;
 use crate::sample::{self, NOON, call};
-use crate::sqlite::{EachRow, Tx};
+use crate::tx::{EachRow, Tx};
 use crate::{Store, StoreError, Wanted, calls};
 use vox_base::Id;
 
@@ -26,7 +26,7 @@ async fn st_14_a_failure_after_any_statement_leaves_all_rows_of_a_call_or_none()
         let limit = statements;
         let outcome = store
             .write(move |tx| {
-                let horizons = calls::horizons(tx)?;
+                let horizons = calls::horizons(tx, &[])?;
                 let mut failing = Limited { tx, left: limit };
                 calls::settle(&mut failing, &horizons, &call(1, NOON))
             })
@@ -124,7 +124,7 @@ async fn a_value_that_does_not_fit_is_refused_and_names_its_column() {
     for (call, expected) in cases {
         let outcome = store
             .write(move |tx| {
-                let horizons = calls::horizons(tx)?;
+                let horizons = calls::horizons(tx, &[])?;
                 calls::settle(tx, &horizons, &call)
             })
             .await;

@@ -58,7 +58,10 @@ fn a_column_only_in_the_contract_or_only_in_the_migrations_is_named() {
 fn numbers_have_no_gaps_and_each_text_names_its_file() {
     for (at, migration) in MIGRATIONS.iter().enumerate() {
         assert_eq!(migration.number, at as i64 + 1);
-        assert!(migration.sql.starts_with(&format!("-- file: {}\n", migration.file.as_str())), "{}", migration.name);
+        let texts = std::iter::once(migration.sqlite).chain(migration.postgres);
+        let named = texts.into_iter().all(|text| text.starts_with(&format!("-- file: {}\n", migration.file.as_str())));
+        assert!(named, "{}", migration.name);
+        assert_eq!(migration.postgres.is_some(), migration.file == File::State, "{}", migration.name);
     }
     assert_eq!((newest(File::State), newest(File::Vault)), (1, 2));
 }

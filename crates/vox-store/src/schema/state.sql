@@ -1,4 +1,4 @@
--- The schema of the state file. Generated from contracts/db by `cargo xtask codegen`; do not edit.
+-- The state tables in SQLite. Generated from contracts/db by `cargo xtask codegen`; do not edit.
 
 CREATE TABLE caller_keys (
   key_id TEXT NOT NULL,

@@ -1,4 +1,4 @@
--- The schema of the vault file. Generated from contracts/db by `cargo xtask codegen`; do not edit.
+-- The vault tables in SQLite. Generated from contracts/db by `cargo xtask codegen`; do not edit.
 
 CREATE TABLE store_meta (
   key TEXT NOT NULL,

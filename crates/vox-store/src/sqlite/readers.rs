@@ -1,8 +1,9 @@
 //! A few read-only connections, opened when first needed.
 
 use super::connection;
-use super::tx::{Statements, Tx};
+use super::tx::Statements;
 use crate::StoreError;
+use crate::tx::Tx;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::path::PathBuf;

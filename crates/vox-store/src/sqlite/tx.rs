@@ -1,56 +1,11 @@
 //! Statements inside a transaction, with `$1` parameters and values that are borrowed until they are bound.
 
 use crate::StoreError;
-use crate::row::{Record, Row, Value};
+use crate::row::{Row, Value};
+use crate::tx::{EachRow, Tx};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement};
-
-/// What an operation may do inside its transaction.
-pub(crate) trait Tx {
-    /// Runs a statement that returns no rows, and returns how many rows it changed.
-    fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<usize, StoreError>;
-
-    /// Runs a statement that returns rows.
-    fn query(&mut self, sql: &str, values: &[Value<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
-}
-
-/// Called with each row of a result.
-pub(crate) type EachRow<'a> = dyn FnMut(&dyn Row) -> Result<(), StoreError> + 'a;
-
-impl dyn Tx + '_ {
-    /// Checks and inserts a row.
-    pub(crate) fn insert<R: Record>(&mut self, row: &R) -> Result<(), StoreError> {
-        row.check()?;
-        row.with_values(|values| self.execute(R::INSERT, values)).map(|_| ())
-    }
-
-    /// Returns the rows that the rest of the statement (`WHERE …`) selects.
-    pub(crate) fn rows<R: Record>(&mut self, rest: &str, values: &[Value<'_>]) -> Result<Vec<R>, StoreError> {
-        let mut rows = Vec::new();
-        self.query(&format!("{} {rest}", R::SELECT), values, &mut |row| {
-            rows.push(R::from_row(row)?);
-            Ok(())
-        })?;
-        Ok(rows)
-    }
-
-    /// Returns the first such row.
-    pub(crate) fn first<R: Record>(&mut self, rest: &str, values: &[Value<'_>]) -> Result<Option<R>, StoreError> {
-        Ok(self.rows(rest, values)?.into_iter().next())
-    }
-
-    /// Returns one column of the first row.
-    pub(crate) fn value<T: crate::row::Decode>(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<T>, StoreError> {
-        let mut found = None;
-        self.query(sql, values, &mut |row| {
-            if found.is_none() {
-                found = Some(crate::row::column(row, 0, "result")?);
-            }
-            Ok(())
-        })?;
-        Ok(found)
-    }
-}
+use vox_base::Timestamp;
 
 /// A connection with the statements it has prepared.
 pub(crate) struct Statements<'c> {
@@ -132,6 +87,7 @@ fn bind_one(statement: &mut Statement<'_>, at: usize, value: &Value<'_>) -> Resu
         Value::Int(number) => statement.raw_bind_parameter(at, Plain(ValueRef::Integer(*number)))?,
         Value::Real(number) => statement.raw_bind_parameter(at, Plain(ValueRef::Real(*number)))?,
         Value::Text(text) => statement.raw_bind_parameter(at, text.as_bytes().as_text())?,
+        Value::Day(day) => statement.raw_bind_parameter(at, Timestamp::from_millis(i64::from(*day) * 86_400_000).day())?,
         Value::Bytes(bytes) => statement.raw_bind_parameter(at, Plain(ValueRef::Blob(bytes)))?,
     }
     Ok(())

@@ -4,10 +4,11 @@
 //! a savepoint copies every page it touches. When one fails, the transaction begins anew and they run one by one.
 
 use super::connection;
-use super::queue::{Batch, Next, Queue, Queued};
-use super::tx::{Statements, Tx};
+use super::tx::Statements;
 use crate::StoreError;
 use crate::calls::SettledCall;
+use crate::queue::{Batch, Next, Queue, Queued};
+use crate::tx::Tx;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ pub(crate) type Committed = dyn Fn(&[Queued]) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Settling {
     /// Runs once before the settled calls of a batch and returns what `write` needs.
-    pub(crate) prepare: fn(&mut dyn Tx) -> Result<crate::calls::Horizons, StoreError>,
+    pub(crate) prepare: fn(&mut dyn Tx, &[Queued]) -> Result<crate::calls::Horizons, StoreError>,
     /// Writes one call.
     pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
     /// Hears which calls are committed.
@@ -210,7 +211,7 @@ fn alone(
 /// Writes settled calls; fails as soon as one call is refused.
 fn settle_together(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
     if !calls.is_empty() {
-        let horizons = (settling.prepare)(statements)?;
+        let horizons = (settling.prepare)(statements, calls)?;
         calls.iter().try_for_each(|call| (settling.write)(statements, &horizons, call))?;
     }
     Ok(Vec::new())
@@ -218,7 +219,7 @@ fn settle_together(statements: &mut Statements<'_>, calls: &[Queued], settling: 
 
 /// Writes settled calls and returns the places of those that were refused.
 fn settle_each(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
-    let horizons = (settling.prepare)(statements)?;
+    let horizons = (settling.prepare)(statements, calls)?;
     let mut refused = Vec::new();
     for (at, call) in calls.iter().enumerate() {
         if let Err(error) = alone(statements, &mut |tx| (settling.write)(tx, &horizons, call))? {

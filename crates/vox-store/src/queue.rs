@@ -1,11 +1,11 @@
-//! What waits for the writer of one file.
+//! What waits for the writer of one file or database.
 //!
 //! Awaited operations wake the writer at once. Settled calls wait for nobody: they wake it only from deep sleep, and
 //! then linger up to [`LINGER`] so that one commit carries many; that keeps a wake-up per call off the request path.
 
-use super::tx::Tx;
 use crate::StoreError;
 use crate::calls::SettledCall;
+use crate::tx::Tx;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::time::Duration;
