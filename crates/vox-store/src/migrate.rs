@@ -19,6 +19,7 @@ pub(crate) struct Migration {
     pub(crate) file: File,
     pub(crate) sqlite: &'static str,
     /// The same step in the shared database; none for a file that is always local.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the other engine reads it"))]
     pub(crate) postgres: Option<&'static str>,
 }
 
