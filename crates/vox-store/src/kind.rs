@@ -4,3 +4,9 @@ pub use vox_base::kind::{Decision, Entry, Incarnation, Interaction, Key, PriceSn
 
 /// One attempt to read a catalog source.
 pub enum Fetch {}
+
+/// What became of one call or run, as one source says.
+pub enum Outcome {}
+
+/// A model that is not to be asked about a task for a while.
+pub enum Penalty {}

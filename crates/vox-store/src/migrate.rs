@@ -33,6 +33,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: Some(include_str!("../migrations/0001_state/postgres.sql")),
     },
     Migration { number: 2, name: "vault", file: File::Vault, sqlite: include_str!("../migrations/0002_vault/sqlite.sql"), postgres: None },
+    Migration {
+        number: 3,
+        name: "evidence",
+        file: File::State,
+        sqlite: include_str!("../migrations/0003_evidence/sqlite.sql"),
+        postgres: Some(include_str!("../migrations/0003_evidence/postgres.sql")),
+    },
 ];
 
 /// How long a starter waits for another one that migrates.

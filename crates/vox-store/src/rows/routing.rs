@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::kind;
 use crate::row::{Encode as _, Record, Row, Value, column, fits, Text};
-use vox_base::{Digest, Id, Timestamp};
+use vox_base::{Digest, Id, NanoUsd, Timestamp};
 
 /// One decision; with its snapshots and seed it can be made again. Class S1.
 #[derive(Debug, Clone, PartialEq)]
@@ -276,6 +276,401 @@ impl Record for CatalogFetch {
             changed: column(row, 7, "catalog_fetches.changed")?,
             duration_ms: column(row, 8, "catalog_fetches.duration_ms")?,
             error_code: column(row, 9, "catalog_fetches.error_code")?,
+        })
+    }
+}
+
+/// What became of one call or run, as one source says; rows are only superseded, never changed. Class S3.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutcomeRow {
+    /// Outcome id. S1.
+    pub outcome_id: Id<kind::Outcome>,
+    /// Its place in the order of all evidence, whatever clocks say. S0.
+    pub version: i64,
+    /// Id of a caller key, or the name of another channel. S1.
+    pub posted_by: Text,
+    /// Idempotency key. S1.
+    pub idempotency_key: Text,
+    /// A run that used several models has one part for each. S0.
+    pub part: i64,
+    /// Unit kind. S0.
+    pub unit_kind: Text,
+    /// Unit id. S2.
+    pub unit_id: Text,
+    /// NULL for a run. S1. NULL is unknown.
+    pub interaction_id: Option<Id<kind::Interaction>>,
+    /// Provider canonical. S1.
+    pub provider_canonical: Text,
+    /// Model. S1.
+    pub model: Text,
+    /// Task. S1.
+    pub task: Text,
+    /// Id of the key that called; NULL for none. S1. NULL is unknown.
+    pub caller_ref: Option<Text>,
+    /// Source. S1.
+    pub source: Text,
+    /// NULL where the source does not judge. S1. NULL is unknown.
+    pub success: Option<bool>,
+    /// How good it was, where the source says; from half on it is a success. S1. NULL is unknown.
+    pub score_ppm: Option<i64>,
+    /// Of its source, when it was posted. S1.
+    pub weight_ppm: i64,
+    /// Of this model in the unit; the parts of a unit sum to one. S1.
+    pub share_ppm: i64,
+    /// Confidence ppm. S1. NULL is unknown.
+    pub confidence_ppm: Option<i64>,
+    /// Decision. S1. NULL is unknown.
+    pub decision: Option<Text>,
+    /// Where the proof is. S2. NULL is unknown.
+    pub evidence_ref: Option<Text>,
+    /// A person's words. S3. NULL is unknown.
+    pub comment: Option<Text>,
+    /// The outcome of the same unit that counts instead. S1. NULL is unknown.
+    pub superseded_by: Option<Id<kind::Outcome>>,
+    /// Observed at. S1.
+    pub observed_at: Timestamp,
+}
+
+impl Record for OutcomeRow {
+    const INSERT: &'static str = "INSERT INTO model_outcomes (outcome_id, version, posted_by, idempotency_key, part, unit_kind, unit_id, interaction_id, provider_canonical, model, task, caller_ref, source, success, score_ppm, weight_ppm, share_ppm, confidence_ppm, decision, evidence_ref, comment, superseded_by, observed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+    const SELECT: &'static str = "SELECT outcome_id, version, posted_by, idempotency_key, part, unit_kind, unit_id, interaction_id, provider_canonical, model, task, caller_ref, source, success, score_ppm, weight_ppm, share_ppm, confidence_ppm, decision, evidence_ref, comment, superseded_by, observed_at FROM model_outcomes";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("model_outcomes.posted_by", Some(&self.posted_by), 64)?;
+        fits::text("model_outcomes.idempotency_key", Some(&self.idempotency_key), 128)?;
+        fits::text("model_outcomes.unit_id", Some(&self.unit_id), 64)?;
+        fits::text("model_outcomes.provider_canonical", Some(&self.provider_canonical), 256)?;
+        fits::text("model_outcomes.model", Some(&self.model), 256)?;
+        fits::text("model_outcomes.task", Some(&self.task), 64)?;
+        fits::text("model_outcomes.caller_ref", self.caller_ref.as_deref(), 64)?;
+        fits::text("model_outcomes.evidence_ref", self.evidence_ref.as_deref(), 512)?;
+        fits::text("model_outcomes.comment", self.comment.as_deref(), 4096)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.outcome_id.encode(),
+            self.version.encode(),
+            self.posted_by.encode(),
+            self.idempotency_key.encode(),
+            self.part.encode(),
+            self.unit_kind.encode(),
+            self.unit_id.encode(),
+            self.interaction_id.encode(),
+            self.provider_canonical.encode(),
+            self.model.encode(),
+            self.task.encode(),
+            self.caller_ref.encode(),
+            self.source.encode(),
+            self.success.encode(),
+            self.score_ppm.encode(),
+            self.weight_ppm.encode(),
+            self.share_ppm.encode(),
+            self.confidence_ppm.encode(),
+            self.decision.encode(),
+            self.evidence_ref.encode(),
+            self.comment.encode(),
+            self.superseded_by.encode(),
+            self.observed_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            outcome_id: column(row, 0, "model_outcomes.outcome_id")?,
+            version: column(row, 1, "model_outcomes.version")?,
+            posted_by: column(row, 2, "model_outcomes.posted_by")?,
+            idempotency_key: column(row, 3, "model_outcomes.idempotency_key")?,
+            part: column(row, 4, "model_outcomes.part")?,
+            unit_kind: column(row, 5, "model_outcomes.unit_kind")?,
+            unit_id: column(row, 6, "model_outcomes.unit_id")?,
+            interaction_id: column(row, 7, "model_outcomes.interaction_id")?,
+            provider_canonical: column(row, 8, "model_outcomes.provider_canonical")?,
+            model: column(row, 9, "model_outcomes.model")?,
+            task: column(row, 10, "model_outcomes.task")?,
+            caller_ref: column(row, 11, "model_outcomes.caller_ref")?,
+            source: column(row, 12, "model_outcomes.source")?,
+            success: column(row, 13, "model_outcomes.success")?,
+            score_ppm: column(row, 14, "model_outcomes.score_ppm")?,
+            weight_ppm: column(row, 15, "model_outcomes.weight_ppm")?,
+            share_ppm: column(row, 16, "model_outcomes.share_ppm")?,
+            confidence_ppm: column(row, 17, "model_outcomes.confidence_ppm")?,
+            decision: column(row, 18, "model_outcomes.decision")?,
+            evidence_ref: column(row, 19, "model_outcomes.evidence_ref")?,
+            comment: column(row, 20, "model_outcomes.comment")?,
+            superseded_by: column(row, 21, "model_outcomes.superseded_by")?,
+            observed_at: column(row, 22, "model_outcomes.observed_at")?,
+        })
+    }
+}
+
+/// A model is not to be asked about a task for a while. Class S1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PenaltyRow {
+    /// Penalty id. S1.
+    pub penalty_id: Id<kind::Penalty>,
+    /// Provider canonical. S1.
+    pub provider_canonical: Text,
+    /// Model. S1.
+    pub model: Text,
+    /// Task. S1.
+    pub task: Text,
+    /// Cause. S1.
+    pub cause: Text,
+    /// Confidence ppm. S1. NULL is unknown.
+    pub confidence_ppm: Option<i64>,
+    /// The call it follows from; NULL for a run. S1. NULL is unknown.
+    pub interaction_id: Option<Id<kind::Interaction>>,
+    /// From at. S1.
+    pub from_at: Timestamp,
+    /// Until at. S1.
+    pub until_at: Timestamp,
+    /// Who ended it before its time; NULL for nobody. S1. NULL is unknown.
+    pub cleared_by: Option<Text>,
+    /// Cleared at. S1. NULL is unknown.
+    pub cleared_at: Option<Timestamp>,
+}
+
+impl Record for PenaltyRow {
+    const INSERT: &'static str = "INSERT INTO model_penalties (penalty_id, provider_canonical, model, task, cause, confidence_ppm, interaction_id, from_at, until_at, cleared_by, cleared_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    const SELECT: &'static str = "SELECT penalty_id, provider_canonical, model, task, cause, confidence_ppm, interaction_id, from_at, until_at, cleared_by, cleared_at FROM model_penalties";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("model_penalties.provider_canonical", Some(&self.provider_canonical), 256)?;
+        fits::text("model_penalties.model", Some(&self.model), 256)?;
+        fits::text("model_penalties.task", Some(&self.task), 64)?;
+        fits::text("model_penalties.cleared_by", self.cleared_by.as_deref(), 64)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.penalty_id.encode(),
+            self.provider_canonical.encode(),
+            self.model.encode(),
+            self.task.encode(),
+            self.cause.encode(),
+            self.confidence_ppm.encode(),
+            self.interaction_id.encode(),
+            self.from_at.encode(),
+            self.until_at.encode(),
+            self.cleared_by.encode(),
+            self.cleared_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            penalty_id: column(row, 0, "model_penalties.penalty_id")?,
+            provider_canonical: column(row, 1, "model_penalties.provider_canonical")?,
+            model: column(row, 2, "model_penalties.model")?,
+            task: column(row, 3, "model_penalties.task")?,
+            cause: column(row, 4, "model_penalties.cause")?,
+            confidence_ppm: column(row, 5, "model_penalties.confidence_ppm")?,
+            interaction_id: column(row, 6, "model_penalties.interaction_id")?,
+            from_at: column(row, 7, "model_penalties.from_at")?,
+            until_at: column(row, 8, "model_penalties.until_at")?,
+            cleared_by: column(row, 9, "model_penalties.cleared_by")?,
+            cleared_at: column(row, 10, "model_penalties.cleared_at")?,
+        })
+    }
+}
+
+/// How one model did at one task for one caller or all of them (`*`), in the days before a moment. Class S1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreRow {
+    /// Provider canonical. S1.
+    pub provider_canonical: Text,
+    /// Model. S1.
+    pub model: Text,
+    /// Task. S1.
+    pub task: Text,
+    /// Id of a caller key, `*` for all callers. S1.
+    pub caller_scope: Text,
+    /// Window days. S0.
+    pub window_days: i64,
+    /// Distinct calls. S1.
+    pub n_calls: i64,
+    /// Distinct calls and runs with an outcome that counts. S1.
+    pub n_units: i64,
+    /// Weight of the successes. S1.
+    pub success_w_ppm: i64,
+    /// Weight of the failures. S1.
+    pub fail_w_ppm: i64,
+    /// Share of the weight that is success; NULL without any outcome. S1. NULL is unknown.
+    pub success_ppm: Option<i64>,
+    /// 95 % interval of that share. S1. NULL is unknown.
+    pub ci_low_ppm: Option<i64>,
+    /// Ci high ppm. S1. NULL is unknown.
+    pub ci_high_ppm: Option<i64>,
+    /// P50 latency ms. S1. NULL is unknown.
+    pub p50_latency_ms: Option<i64>,
+    /// P99 latency ms. S1. NULL is unknown.
+    pub p99_latency_ms: Option<i64>,
+    /// P50 ttft ms. S1. NULL is unknown.
+    pub p50_ttft_ms: Option<i64>,
+    /// Share of calls that the provider answered, of those it could have. S1. NULL is unknown.
+    pub availability_ppm: Option<i64>,
+    /// Sum of what is priced. S1. NULL is unknown.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// Unpriced calls. S1.
+    pub unpriced_calls: i64,
+    /// NULL without a success or a price. S1. NULL is unknown.
+    pub cost_per_success_nano_usd: Option<NanoUsd>,
+    /// Posterior mean of success; NULL without any outcome. S1. NULL is unknown.
+    pub quality_ppm: Option<i64>,
+    /// Below zero where writing cost more than reading saved. S1. NULL is unknown.
+    pub cache_savings_nano_usd: Option<NanoUsd>,
+    /// Context utilization bp p50. S1. NULL is unknown.
+    pub context_utilization_bp_p50: Option<i64>,
+    /// Confidence. S1.
+    pub confidence: Text,
+    /// As of. S1.
+    pub as_of: Timestamp,
+}
+
+impl Record for ScoreRow {
+    const INSERT: &'static str = "INSERT INTO model_scoreboard (provider_canonical, model, task, caller_scope, window_days, n_calls, n_units, success_w_ppm, fail_w_ppm, success_ppm, ci_low_ppm, ci_high_ppm, p50_latency_ms, p99_latency_ms, p50_ttft_ms, availability_ppm, cost_nano_usd, unpriced_calls, cost_per_success_nano_usd, quality_ppm, cache_savings_nano_usd, context_utilization_bp_p50, confidence, as_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    const SELECT: &'static str = "SELECT provider_canonical, model, task, caller_scope, window_days, n_calls, n_units, success_w_ppm, fail_w_ppm, success_ppm, ci_low_ppm, ci_high_ppm, p50_latency_ms, p99_latency_ms, p50_ttft_ms, availability_ppm, cost_nano_usd, unpriced_calls, cost_per_success_nano_usd, quality_ppm, cache_savings_nano_usd, context_utilization_bp_p50, confidence, as_of FROM model_scoreboard";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("model_scoreboard.provider_canonical", Some(&self.provider_canonical), 256)?;
+        fits::text("model_scoreboard.model", Some(&self.model), 256)?;
+        fits::text("model_scoreboard.task", Some(&self.task), 64)?;
+        fits::text("model_scoreboard.caller_scope", Some(&self.caller_scope), 64)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.provider_canonical.encode(),
+            self.model.encode(),
+            self.task.encode(),
+            self.caller_scope.encode(),
+            self.window_days.encode(),
+            self.n_calls.encode(),
+            self.n_units.encode(),
+            self.success_w_ppm.encode(),
+            self.fail_w_ppm.encode(),
+            self.success_ppm.encode(),
+            self.ci_low_ppm.encode(),
+            self.ci_high_ppm.encode(),
+            self.p50_latency_ms.encode(),
+            self.p99_latency_ms.encode(),
+            self.p50_ttft_ms.encode(),
+            self.availability_ppm.encode(),
+            self.cost_nano_usd.encode(),
+            self.unpriced_calls.encode(),
+            self.cost_per_success_nano_usd.encode(),
+            self.quality_ppm.encode(),
+            self.cache_savings_nano_usd.encode(),
+            self.context_utilization_bp_p50.encode(),
+            self.confidence.encode(),
+            self.as_of.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            provider_canonical: column(row, 0, "model_scoreboard.provider_canonical")?,
+            model: column(row, 1, "model_scoreboard.model")?,
+            task: column(row, 2, "model_scoreboard.task")?,
+            caller_scope: column(row, 3, "model_scoreboard.caller_scope")?,
+            window_days: column(row, 4, "model_scoreboard.window_days")?,
+            n_calls: column(row, 5, "model_scoreboard.n_calls")?,
+            n_units: column(row, 6, "model_scoreboard.n_units")?,
+            success_w_ppm: column(row, 7, "model_scoreboard.success_w_ppm")?,
+            fail_w_ppm: column(row, 8, "model_scoreboard.fail_w_ppm")?,
+            success_ppm: column(row, 9, "model_scoreboard.success_ppm")?,
+            ci_low_ppm: column(row, 10, "model_scoreboard.ci_low_ppm")?,
+            ci_high_ppm: column(row, 11, "model_scoreboard.ci_high_ppm")?,
+            p50_latency_ms: column(row, 12, "model_scoreboard.p50_latency_ms")?,
+            p99_latency_ms: column(row, 13, "model_scoreboard.p99_latency_ms")?,
+            p50_ttft_ms: column(row, 14, "model_scoreboard.p50_ttft_ms")?,
+            availability_ppm: column(row, 15, "model_scoreboard.availability_ppm")?,
+            cost_nano_usd: column(row, 16, "model_scoreboard.cost_nano_usd")?,
+            unpriced_calls: column(row, 17, "model_scoreboard.unpriced_calls")?,
+            cost_per_success_nano_usd: column(row, 18, "model_scoreboard.cost_per_success_nano_usd")?,
+            quality_ppm: column(row, 19, "model_scoreboard.quality_ppm")?,
+            cache_savings_nano_usd: column(row, 20, "model_scoreboard.cache_savings_nano_usd")?,
+            context_utilization_bp_p50: column(row, 21, "model_scoreboard.context_utilization_bp_p50")?,
+            confidence: column(row, 22, "model_scoreboard.confidence")?,
+            as_of: column(row, 23, "model_scoreboard.as_of")?,
+        })
+    }
+}
+
+/// What a provider charged on one day and before, against what its price list says. Class S1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PricingRow {
+    /// Provider canonical. S1.
+    pub provider_canonical: Text,
+    /// Model. S1.
+    pub model: Text,
+    /// Day. S1.
+    pub day: Text,
+    /// From the prices of the newest call; NULL for none. S1. NULL is unknown.
+    pub catalog_input_micros_per_mtok: Option<i64>,
+    /// Catalog output micros per mtok. S1. NULL is unknown.
+    pub catalog_output_micros_per_mtok: Option<i64>,
+    /// Charged over computed, on calls that have both. S1. NULL is unknown.
+    pub observed_ratio_ppm: Option<i64>,
+    /// Charged over all tokens of those calls. S1. NULL is unknown.
+    pub observed_blended_micros_per_mtok: Option<i64>,
+    /// N reported. S1.
+    pub n_reported: i64,
+    /// Calls whose cost is computed or estimated. S1.
+    pub n_estimated: i64,
+    /// N free. S1.
+    pub n_free: i64,
+    /// Confidence. S1.
+    pub confidence: Text,
+    /// Last at. S1.
+    pub last_at: Timestamp,
+}
+
+impl Record for PricingRow {
+    const INSERT: &'static str = "INSERT INTO model_pricing (provider_canonical, model, day, catalog_input_micros_per_mtok, catalog_output_micros_per_mtok, observed_ratio_ppm, observed_blended_micros_per_mtok, n_reported, n_estimated, n_free, confidence, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    const SELECT: &'static str = "SELECT provider_canonical, model, day, catalog_input_micros_per_mtok, catalog_output_micros_per_mtok, observed_ratio_ppm, observed_blended_micros_per_mtok, n_reported, n_estimated, n_free, confidence, last_at FROM model_pricing";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("model_pricing.provider_canonical", Some(&self.provider_canonical), 256)?;
+        fits::text("model_pricing.model", Some(&self.model), 256)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.provider_canonical.encode(),
+            self.model.encode(),
+            self.day.encode(),
+            self.catalog_input_micros_per_mtok.encode(),
+            self.catalog_output_micros_per_mtok.encode(),
+            self.observed_ratio_ppm.encode(),
+            self.observed_blended_micros_per_mtok.encode(),
+            self.n_reported.encode(),
+            self.n_estimated.encode(),
+            self.n_free.encode(),
+            self.confidence.encode(),
+            self.last_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            provider_canonical: column(row, 0, "model_pricing.provider_canonical")?,
+            model: column(row, 1, "model_pricing.model")?,
+            day: column(row, 2, "model_pricing.day")?,
+            catalog_input_micros_per_mtok: column(row, 3, "model_pricing.catalog_input_micros_per_mtok")?,
+            catalog_output_micros_per_mtok: column(row, 4, "model_pricing.catalog_output_micros_per_mtok")?,
+            observed_ratio_ppm: column(row, 5, "model_pricing.observed_ratio_ppm")?,
+            observed_blended_micros_per_mtok: column(row, 6, "model_pricing.observed_blended_micros_per_mtok")?,
+            n_reported: column(row, 7, "model_pricing.n_reported")?,
+            n_estimated: column(row, 8, "model_pricing.n_estimated")?,
+            n_free: column(row, 9, "model_pricing.n_free")?,
+            confidence: column(row, 10, "model_pricing.confidence")?,
+            last_at: column(row, 11, "model_pricing.last_at")?,
         })
     }
 }
