@@ -194,7 +194,9 @@ fn state(route: &Route) -> ProviderState {
         (_, None) => CredentialState::Missing,
     };
     let privacy = if route.provider.local { Privacy::Local } else { Privacy::Private };
-    ProviderState { credential, health: Health::Ok, local: route.provider.local, privacy, dialect: route.provider.dialect.as_str().into() }
+    let canonical = (route.canonical != route.provider.id).then(|| route.canonical.clone());
+    let dialect = route.provider.dialect.as_str().into();
+    ProviderState { credential, health: Health::Ok, local: route.provider.local, privacy, dialect, canonical }
 }
 
 /// Returns the provider as statistics name it: a shipped one by its id, any other by its host and port.

@@ -1,5 +1,12 @@
-//! The state of the world a decision may read: which providers have a key, are well, and may see what.
+//! The state of the world a decision may read: which providers have a key, are well, and may see what; what is known of
+//! offers; which of them are set back for a while.
+//!
+//! A board is one immutable value under its digest, and every decision names the one it was made on. So it holds what
+//! changes now and then. What changes with every call (the session, what exploration has spent, the price of budget) is
+//! in the [`Ask`](crate::Ask), which is stored with its decision. Whoever publishes boards does so at most once a second,
+//! and stores those that a decision was made on. Observed prices are a layer of the catalog.
 
+use crate::evidence::{OfferKey, Standing, Standings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,15 +15,53 @@ use vox_base::{Digest, Timestamp};
 /// What is known about providers and offers right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
-    state: State,
+    state: BoardState,
     digest: Digest,
 }
 
+/// What a board is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    providers: BTreeMap<Arc<str>, ProviderState>,
-    offers: BTreeMap<Arc<str>, Health>,
+pub struct BoardState {
+    /// Providers by id.
+    pub providers: BTreeMap<Arc<str>, ProviderState>,
+    /// Health of offers, by id, where it differs from their provider's.
+    pub offers: BTreeMap<Arc<str>, Health>,
+    /// What outcomes and calls say.
+    #[serde(default, skip_serializing_if = "Standings::is_empty")]
+    pub standings: Standings,
+    /// Offers set back on a task for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub penalties: Vec<Penalty>,
+    /// Callers whose requests keep filling a context.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<Escalation>,
+}
+
+/// An offer set back on one task, because it gave up on a request of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Penalty {
+    /// Who.
+    pub offer: OfferKey,
+    /// On which task.
+    pub task: Arc<str>,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// A caller whose requests of one task keep filling the context of an offer: it gets a larger one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// The key or project; `None` for the user's own calls.
+    pub caller: Option<Arc<str>>,
+    /// On which task.
+    pub task: Arc<str>,
+    /// Only offers with more context than this.
+    pub above_tokens: u64,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 /// What is known about one provider.
@@ -33,6 +78,9 @@ pub struct ProviderState {
     pub privacy: Privacy,
     /// What its endpoint speaks.
     pub dialect: Arc<str>,
+    /// The provider as statistics name it, where that is not its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<Arc<str>>,
 }
 
 /// Whether a provider can be called with a key.
@@ -86,10 +134,12 @@ impl Board {
     /// Returns a board of these providers and of offers, by id, whose health differs from their provider's.
     #[must_use]
     pub fn new(providers: BTreeMap<Arc<str>, ProviderState>, offers: BTreeMap<Arc<str>, Health>) -> Self {
-        Self::of(State { providers, offers })
+        Self::of(BoardState { providers, offers, ..BoardState::default() })
     }
 
-    fn of(state: State) -> Self {
+    /// Returns a board of all this.
+    #[must_use]
+    pub fn of(state: BoardState) -> Self {
         let digest = Digest::of(&snapshot(&state));
         Self { state, digest }
     }
@@ -104,6 +154,27 @@ impl Board {
     #[must_use]
     pub const fn providers(&self) -> &BTreeMap<Arc<str>, ProviderState> {
         &self.state.providers
+    }
+
+    /// Returns what the board is made of.
+    #[must_use]
+    pub const fn state(&self) -> &BoardState {
+        &self.state
+    }
+
+    /// Returns what is known of one model at a provider.
+    #[must_use]
+    pub fn standing(&self, provider: &str, model_id: &str) -> Option<&Standing> {
+        if self.state.standings.is_empty() {
+            return None;
+        }
+        self.state.standings.get(self.canonical(provider), model_id)
+    }
+
+    /// Returns the name of a provider in statistics.
+    #[must_use]
+    pub fn canonical<'a>(&'a self, provider: &'a str) -> &'a str {
+        self.provider(provider).and_then(|state| state.canonical.as_deref()).unwrap_or(provider)
     }
 
     /// Returns the health of one offer apart from its provider's.
@@ -140,7 +211,14 @@ impl ProviderState {
     /// Returns a healthy provider on the network with a key, as most are.
     #[must_use]
     pub fn ready(dialect: &str) -> Self {
-        Self { credential: Credential::Present, health: Health::Ok, local: false, privacy: Privacy::Private, dialect: dialect.into() }
+        Self {
+            credential: Credential::Present,
+            health: Health::Ok,
+            local: false,
+            privacy: Privacy::Private,
+            dialect: dialect.into(),
+            canonical: None,
+        }
     }
 
     /// Returns a healthy engine of the user's own.
@@ -150,6 +228,6 @@ impl ProviderState {
     }
 }
 
-fn snapshot(state: &State) -> Vec<u8> {
+fn snapshot(state: &BoardState) -> Vec<u8> {
     serde_json::to_vec(state).expect("the board holds only text and numbers")
 }

@@ -4,6 +4,7 @@
 //! before it arrives here. Form is checked by serde, ranges and cross references by `check`.
 
 mod check;
+mod evidence;
 mod scoring;
 
 use crate::catalog::Tier;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd};
 
+pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 
 /// The routing rules in force, checked, with their digest.
@@ -43,6 +45,8 @@ pub struct Rules {
     pub scoring: Scoring,
     /// What is believed about an offer before anything is known.
     pub priors: Priors,
+    /// How verified outcomes are weighed.
+    pub evidence: EvidenceRules,
     /// How complexity is read and what it demands.
     pub complexity: ComplexityRules,
     /// What a context must hold.

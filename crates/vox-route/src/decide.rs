@@ -10,13 +10,14 @@ mod score;
 mod wanted;
 
 use crate::catalog::{Locality, Offer};
+use crate::evidence::Posterior;
 use crate::{Board, Catalog, Contract, Wanted};
 use filter::View;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use vox_base::{NanoUsd, Timestamp};
 
-pub use ask::{Ask, Prefer};
+pub use ask::{Ask, Exploring, Prefer, Session};
 pub use filter::Waiver;
 pub use refusal::{RefusalReason, no_offer};
 pub use score::Terms;
@@ -59,6 +60,8 @@ pub struct Ranked {
     pub j: NanoUsd,
     /// What that is made of.
     pub terms: Terms,
+    /// What is believed about its success, and how firmly.
+    pub posterior: Posterior,
 }
 
 /// An offer that may not answer.

@@ -1,7 +1,8 @@
 //! A small world to decide in: a few offers of every tier, their providers, and one request.
 
-use crate::board::{Board, Health, ProviderState};
+use crate::board::{Board, BoardState, Escalation, Health, Penalty, ProviderState};
 use crate::catalog::{Availability, Catalog, Entry, Layer, Lifecycle, Locality, PriceOverlay, Prices, Tier, Trust};
+use crate::evidence::{OfferKey, Standings, Unit};
 use crate::{Ask, Contract, Decision, Prefer, Wanted, decide};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ pub(crate) struct World {
     pub(crate) entries: Vec<Entry>,
     pub(crate) providers: BTreeMap<Arc<str>, ProviderState>,
     pub(crate) offers: BTreeMap<Arc<str>, Health>,
+    pub(crate) standings: Standings,
+    pub(crate) penalties: Vec<Penalty>,
+    pub(crate) escalations: Vec<Escalation>,
     pub(crate) ask: Ask,
 }
 
@@ -28,6 +32,17 @@ pub(crate) fn entry(id: &str, tier: Tier, input: i64, output: i64) -> Entry {
         availability: Availability { uptime_ppm: None, p50_ms: Some(2000) },
         ..Entry::new(provider, native_id)
     }
+}
+
+/// Returns the key of an offer of [`entry`].
+pub(crate) fn key(id: &str) -> OfferKey {
+    let (provider, _) = id.split_once('/').unwrap();
+    OfferKey { provider: provider.into(), model_id: id.into() }
+}
+
+/// A unit of full weight.
+pub(crate) fn unit(id: &str, task: &str, caller: Option<&str>, success: bool, at: Timestamp) -> Unit {
+    Unit { offer: key(id), task: task.into(), caller: caller.map(Into::into), success, weight_ppm: 1_000_000, at }
 }
 
 pub(crate) fn auto() -> Wanted {
@@ -50,7 +65,16 @@ impl World {
         let mut ask = Ask::new(&contract, auto());
         ask.input_tokens = 1000;
         ask.dialect = "openai".into();
-        Self { contract, entries, providers, offers: BTreeMap::new(), ask }
+        Self {
+            contract,
+            entries,
+            providers,
+            offers: BTreeMap::new(),
+            standings: Standings::default(),
+            penalties: Vec::new(),
+            escalations: Vec::new(),
+            ask,
+        }
     }
 
     /// Returns a world with one offer of each tier and one without a price.
@@ -82,7 +106,13 @@ impl World {
     }
 
     pub(crate) fn board(&self) -> Board {
-        Board::new(self.providers.clone(), self.offers.clone())
+        Board::of(BoardState {
+            providers: self.providers.clone(),
+            offers: self.offers.clone(),
+            standings: self.standings.clone(),
+            penalties: self.penalties.clone(),
+            escalations: self.escalations.clone(),
+        })
     }
 
     pub(crate) fn decide(&self) -> Decision {

@@ -21,6 +21,7 @@ pub(super) fn check(document: &Document, rules: &Rules) -> Result<(), InvalidCon
     rules.tasks.keys().try_for_each(|task| check.task(task))?;
     check.scoring()?;
     check.priors()?;
+    check.evidence()?;
     check.complexity()?;
     check.limits()?;
     check.aliases()?;
@@ -132,7 +133,21 @@ impl Check<'_> {
         self.range("priors.strength_match_ppm", priors.strength_match_ppm, 0..=500_000)?;
         self.range("priors.strength_waived_ppm", priors.strength_waived_ppm, -500_000..=0)?;
         self.range("priors.tier_shortfall_ppm", priors.tier_shortfall_ppm, -500_000..=0)?;
-        self.range("priors.availability_ppm", priors.availability_ppm, 0..=1_000_000)
+        self.range("priors.availability_ppm", priors.availability_ppm, 0..=1_000_000)?;
+        let pseudo = &priors.pseudo_counts;
+        self.range("priors.pseudo_counts.global", pseudo.global, 1..=200)?;
+        self.range("priors.pseudo_counts.task", pseudo.task, 1..=200)?;
+        self.range("priors.pseudo_counts.caller", pseudo.caller, 1..=200)
+    }
+
+    fn evidence(&self) -> Result<(), InvalidConfig> {
+        let evidence = &self.rules.evidence;
+        self.range("evidence.min_units", evidence.min_units, 1..=10_000)?;
+        self.range("evidence.forget_per_unit_ppm", evidence.forget_per_unit_ppm, 900_000..=1_000_000)?;
+        self.range("evidence.half_life_days", evidence.half_life_days, 1..=3650)?;
+        self.range("evidence.drift.slack_ppm", evidence.drift.slack_ppm, 0..=1_000_000)?;
+        self.range("evidence.drift.alarm_milli", evidence.drift.alarm_milli, 1..=1_000_000)?;
+        self.range("evidence.drift.keep_ppm", evidence.drift.keep_ppm, 0..=1_000_000)
     }
 
     fn complexity(&self) -> Result<(), InvalidConfig> {

@@ -1,5 +1,6 @@
 //! The part of the contract that compares offers: weights, bands and priors.
 
+use super::PseudoCounts;
 use crate::catalog::Tier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,8 @@ pub struct Priors {
     pub tier_shortfall_ppm: i32,
     /// Share of calls that a provider answers, where its entry does not say.
     pub availability_ppm: u32,
+    /// How many units each level's prior is worth.
+    pub pseudo_counts: PseudoCounts,
 }
 
 impl Weights {

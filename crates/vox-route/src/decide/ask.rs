@@ -4,7 +4,8 @@ use crate::board::Privacy;
 use crate::catalog::Capabilities;
 use crate::{Contract, Wanted};
 use serde::{Deserialize, Serialize};
-use vox_base::NanoUsd;
+use std::sync::Arc;
+use vox_base::{NanoUsd, Timestamp};
 
 /// Everything a decision may know about one request: numbers, flags and names, never its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,43 @@ pub struct Ask {
     pub offline: bool,
     /// The dialect of the request; decides between equals.
     pub dialect: String,
+    /// The key or project on whose behalf it is asked, as evidence names it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub caller: Option<Arc<str>>,
+    /// The session it continues.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub session: Option<Session>,
+    /// What exploration has spent so far; `None` where it is not allowed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub exploring: Option<Exploring>,
+}
+
+/// The session that a request continues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// The offer that answered last, by id.
+    pub offer: Arc<str>,
+    /// Tokens of this request that lie in that offer's prompt cache.
+    pub cached_tokens: u64,
+    /// Until when they do.
+    pub cached_until: Timestamp,
+    /// Requests answered in the session so far.
+    pub n_turns: u32,
+}
+
+/// What exploration has spent when a request is decided; rises with every explored call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exploring {
+    /// Charges of today's explored calls beyond what their leaders would have charged.
+    pub spent_today: NanoUsd,
+    /// Expected cost of all explored calls beyond that of their leaders.
+    pub debt: NanoUsd,
+    /// Expected cost of the leaders of all calls that might have been explored.
+    pub leaders: NanoUsd,
+    /// Explored calls that have not ended.
+    pub n_open: u32,
 }
 
 /// What is left out is the default: the value is stored with every call, so it is kept short.
@@ -121,6 +159,9 @@ impl Ask {
             privacy: Privacy::default(),
             offline: false,
             dialect: String::new(),
+            caller: None,
+            session: None,
+            exploring: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::filter::View;
 use super::{Prefer, Ranked};
 use crate::catalog::{Locality, Offer};
 use crate::contract::Weights;
+use crate::evidence::{EvidenceLevel, Posterior};
 use crate::price;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -28,6 +29,10 @@ pub struct Terms {
     pub charge_assumed: bool,
     /// Expected success.
     pub success_ppm: u32,
+    /// The deepest level of evidence that moved it.
+    pub success_level: EvidenceLevel,
+    /// Units at that level.
+    pub n_units: u32,
     /// Expected share of calls answered.
     pub availability_ppm: u32,
     /// Expected time of the whole answer; the task's own if nobody stated one.
@@ -123,7 +128,8 @@ impl<'a> Scorer<'a> {
     fn score(&self, offer: &Arc<Offer>, charge: Option<NanoUsd>, assumed: NanoUsd) -> Ranked {
         let rules = self.view.contract.rules();
         let [efficiency, latency, availability, precision] = self.weights;
-        let success_ppm = self.success_ppm(offer);
+        let posterior = self.posterior(offer);
+        let success_ppm = posterior.mean_ppm.max(rules.scoring.success_floor_ppm);
         let availability_ppm = offer.availability.uptime_ppm.unwrap_or(rules.priors.availability_ppm).min(1_000_000);
         let latency_ms = offer.availability.p50_ms.unwrap_or(self.view.task.latency_slo_ms);
         let missing_ppm = |present_ppm: u32| MILLION - i64::from(present_ppm);
@@ -134,6 +140,8 @@ impl<'a> Scorer<'a> {
             charge: charge.unwrap_or(assumed),
             charge_assumed: charge.is_none(),
             success_ppm,
+            success_level: posterior.level,
+            n_units: posterior.n_units,
             availability_ppm,
             latency_ms,
             cost: weighted(charge.unwrap_or(assumed).get(), efficiency),
@@ -144,11 +152,20 @@ impl<'a> Scorer<'a> {
         let sum: NanoUsd = [terms.cost, terms.wait, terms.outage, terms.failure].into_iter().sum();
         let j = share(sum.get(), MILLION, i64::from(success_ppm));
         let j = if self.favoured(offer) { share(j, FAMILY_SHARE_PPM, MILLION) } else { j };
-        Ranked { offer: offer.clone(), j: NanoUsd::new(j), terms }
+        Ranked { offer: offer.clone(), j: NanoUsd::new(j), terms, posterior }
+    }
+
+    /// Returns what is believed about an offer's success at this complexity.
+    fn posterior(&self, offer: &Offer) -> Posterior {
+        let rules = self.view.contract.rules();
+        let standing = self.view.board.standing(&offer.provider, &offer.model_id);
+        let caller = self.view.ask.caller.as_deref();
+        let prior_ppm = self.prior_ppm(offer);
+        Posterior::new(&rules.evidence, &rules.priors.pseudo_counts, prior_ppm, standing, &self.view.task_name, caller)
     }
 
     /// Returns the prior success: by tier, falling with complexity, moved by strength and by tiers below the preferred.
-    fn success_ppm(&self, offer: &Offer) -> u32 {
+    fn prior_ppm(&self, offer: &Offer) -> u32 {
         let rules = self.view.contract.rules();
         let priors = &rules.priors;
         let at = |by_tier: &std::collections::BTreeMap<_, i32>| i64::from(by_tier.get(&offer.tier).copied().unwrap_or(0));

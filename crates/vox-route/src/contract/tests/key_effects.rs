@@ -2,8 +2,9 @@
 
 use crate::catalog::{Catalog, Entry, Layer, PriceOverlay, Prices, Tier, Trust};
 use crate::contract::{Contract, SourceRules};
+use crate::evidence::{Evidence, Unit};
 use crate::source::due;
-use crate::world::{NOW, World, entry, explicit};
+use crate::world::{NOW, World, entry, explicit, unit};
 use crate::{Decision, Prefer, Wanted, parse_name};
 use std::collections::BTreeSet;
 use vox_base::Document;
@@ -203,11 +204,53 @@ fn warnings(contract: &Contract, strength: &str) -> String {
     format!("{:?}", Catalog::build(contract, vec![layer], &PriceOverlay::empty()).1)
 }
 
+/// Decides where three offers have units of their own, of other tasks, and of one caller.
+fn with_evidence(contract: &Contract) -> String {
+    let mut world = World::tiers(contract.clone()).asked("general", 5, Prefer::None);
+    world.ask.caller = Some("key".into());
+    let rules = &contract.rules().evidence;
+    let mut evidence = Evidence::default();
+    for (n, id, task, caller) in [
+        (40, "one/pro", "general", Some("key")),
+        (40, "two/light", "general", None),
+        (20, "one/elite", "review", None),
+        (20, "one/elite", "parsing", None),
+    ] {
+        (0..n).for_each(|at| evidence.observe(rules, &unit(id, task, caller, at % 4 != 0, NOW.plus_millis(i64::from(at) - 86_400_000))));
+    }
+    world.standings = evidence.standings(rules, NOW);
+    shown(&world.decide())
+}
+
+/// Observes a long run of successes, and then as many failures as it takes.
+fn drifting(contract: &Contract) -> String {
+    let rules = &contract.rules().evidence;
+    let units: Vec<Unit> = (0..60).map(|at| unit("one/pro", "general", None, at < 40 && at != 30, NOW)).collect();
+    format!("{:?}", Evidence::from_units(rules, &units).standings(rules, NOW))
+}
+
+fn evidence_rows(rows: &mut Vec<Row>) {
+    for (key, value) in [
+        ("priors.pseudo_counts.global", "20"),
+        ("priors.pseudo_counts.task", "16"),
+        ("priors.pseudo_counts.caller", "12"),
+        ("evidence.min_units", "41"),
+        ("evidence.forget_per_unit_ppm", "990000"),
+        ("evidence.half_life_days", "1"),
+    ] {
+        rows.push(row(key, value, with_evidence));
+    }
+    rows.push(row("evidence.drift.slack_ppm", "200000", drifting));
+    rows.push(row("evidence.drift.alarm_milli", "4000", drifting));
+    rows.push(row("evidence.drift.keep_ppm", "500000", drifting));
+}
+
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     task_rows(&mut rows);
     scoring_rows(&mut rows);
     rule_rows(&mut rows);
+    evidence_rows(&mut rows);
     discovery_rows(&mut rows);
     rows
 }
