@@ -6,7 +6,9 @@
 mod client;
 mod key;
 mod node;
+mod outcome;
 
 pub use client::{Client, Transport, Unreachable};
 pub use key::{Budget, OwnKey};
 pub use node::{Readiness, Reloaded, Running};
+pub use outcome::{Credited, OutcomePosted, PostOutcome};

@@ -1,15 +1,17 @@
 //! vox's own API under `/api/v1`: the admin token opens all of it, a caller key only what concerns that key.
 
-use crate::body::Body;
+use crate::body::{self, Body};
 use crate::router::{Gateway, json, route_unknown};
-use crate::{caller, refusal};
-use http::{HeaderMap, Response, StatusCode};
+use crate::{caller, model_api, refusal};
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use serde_json::Value;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
-use vox_api::{Budget, OwnKey, Reloaded};
+use vox_api::{Budget, OutcomePosted, OwnKey, PostOutcome, Reloaded};
 use vox_base::{Coded, Kind};
 use vox_node::keys::Caller;
+use vox_node::outcomes::Poster;
 use vox_route::Limit;
 use vox_wire::Dialect;
 
@@ -55,6 +57,32 @@ async fn value(gateway: &Gateway, route: &Route<'_>, headers: &HeaderMap) -> Res
         (Route::Unknown, Asker::Admin) => Err(route_unknown()),
         (Route::Trace(id), Asker::Admin) => to_value(&vox_node::trace::find(node.store(), id).await?),
     }
+}
+
+/// Longest body of an outcome.
+const MAX_OUTCOME_BYTES: usize = 64 * 1024;
+
+/// Takes in what became of a call or run.
+pub(crate) async fn outcome(gateway: &Gateway, request: Request<Incoming>) -> Response<Body> {
+    match take_outcome(gateway, request).await {
+        Ok(posted) => json(StatusCode::OK, &posted),
+        Err(error) => refusal::response(Dialect::Openai, &error.into(), ""),
+    }
+}
+
+async fn take_outcome(gateway: &Gateway, request: Request<Incoming>) -> Result<OutcomePosted, Coded> {
+    let (head, incoming) = request.into_parts();
+    let poster = match asker(gateway, &head.headers)? {
+        Asker::Admin => Poster::Admin,
+        Asker::Caller(caller) => Poster::Caller { key_id: caller.key.key_id, of_run: caller.key.run_id.is_some() },
+    };
+    model_api::check_content_type(&head.headers)?;
+    let body = body::read(incoming, MAX_OUTCOME_BYTES).await.map_err(|unread| model_api::unreadable(&unread, MAX_OUTCOME_BYTES))?;
+    let post: PostOutcome = serde_json::from_slice(&body).map_err(|error| {
+        Coded::new(Kind::Usage, "route.outcome_invalid", error.to_string())
+            .expected("`interaction_id` or `run_id`, `source`, `success` or `score_ppm`, `idempotency_key`")
+    })?;
+    gateway.node.post_outcome(&poster, &post).await
 }
 
 /// Returns what a caller may know of its own key.

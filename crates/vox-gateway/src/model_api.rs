@@ -68,7 +68,7 @@ async fn answer(
     node.chat(call).await
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Coded> {
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Coded> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
     let kind = text(header::CONTENT_TYPE);
     let is_json = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
@@ -80,7 +80,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Coded> {
         .expected("`content-type: application/json`, no content-encoding"))
 }
 
-fn unreadable(unread: &Unread, limit: usize) -> Coded {
+pub(crate) fn unreadable(unread: &Unread, limit: usize) -> Coded {
     match unread {
         Unread::TooLarge => Coded::new(Kind::Usage, "gateway.body_too_large", format!("the body is over {limit} bytes"))
             .next("send less, or raise `limits.body_bytes` in gateway.yaml"),

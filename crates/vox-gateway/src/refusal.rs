@@ -11,9 +11,12 @@ pub(crate) fn status(error: &Coded) -> u16 {
     match error.code {
         "gateway.key_missing" | "gateway.key_invalid" | "gateway.key_revoked" | "gateway.key_expired" => 401,
         "gateway.budget_exceeded" | "route.price_unknown" => 402,
-        "gateway.model_not_allowed" | "gateway.origin_refused" | "gateway.host_refused" | "gateway.admin_only" | "route.force_refused" => {
-            403
-        }
+        "gateway.model_not_allowed"
+        | "gateway.origin_refused"
+        | "gateway.host_refused"
+        | "gateway.admin_only"
+        | "route.force_refused"
+        | "route.outcome_rejected" => 403,
         "route.model_unknown" | "gateway.route_unknown" | "gateway.trace_unknown" | "route.decision_unknown" => 404,
         "gateway.method" => 405,
         "gateway.body_too_large" => 413,

@@ -30,6 +30,7 @@ enum Target<'a> {
     Ready,
     Metrics,
     Home,
+    Outcomes,
     Admin(admin::Route<'a>),
 }
 
@@ -48,6 +49,7 @@ fn target(path: &str) -> Option<(Target<'_>, &'static [Method])> {
         "/metrics" => (Target::Metrics, GET),
         "/" => (Target::Home, GET),
         "/api/v1/keys/self" => (Target::Admin(admin::Route::OwnKey), GET),
+        "/api/v1/outcomes" => (Target::Outcomes, POST),
         "/api/v1/config/reload" => (Target::Admin(admin::Route::Reload), POST),
         _ => {
             if let Some(id) = path.strip_prefix("/v1/models/") {
@@ -112,6 +114,7 @@ impl Gateway {
             Target::Ready => health::ready(self),
             Target::Metrics => health::metrics(self),
             Target::Home => health::home(),
+            Target::Outcomes => admin::outcome(self, request).await,
             Target::Admin(route) => admin::answer(self, &route, request.headers()).await,
         }
     }

@@ -290,6 +290,10 @@ impl Node {
         SpanId(self.random.lock().eight())
     }
 
+    pub(crate) fn random_ten(&self) -> [u8; 10] {
+        self.random.lock().ten()
+    }
+
     pub(crate) fn random(&self) -> u64 {
         u64::from_ne_bytes(self.random.lock().eight())
     }

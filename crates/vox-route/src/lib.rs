@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod explain;
 mod math;
 pub mod name;
+pub mod outcome;
 pub mod price;
 pub mod source;
 

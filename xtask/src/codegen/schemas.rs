@@ -21,12 +21,13 @@ struct Providers {
 }
 
 pub(super) fn files() -> Vec<GeneratedFile> {
-    let schemas: [(&str, Value); 11] = [
+    let schemas: [(&str, Value); 12] = [
         ("config/env-vars", schema_for!(environment::Registry).to_value()),
         ("errors/errors", schema_for!(errors::Area).to_value()),
         ("gateway/gateway", schema_for!(Settings).to_value()),
         ("gateway/translation", vox_wire::Verdicts::schema()),
         ("orchestration/model-catalog", vox_route::Catalog::schema()),
+        ("orchestration/model-evidence", vox_route::outcome::OutcomeRules::schema()),
         ("orchestration/model-routing", vox_route::Contract::schema()),
         ("orchestration/price-overlay", vox_route::catalog::PriceOverlay::schema()),
         ("orchestration/providers", schema_for!(Providers).to_value()),

@@ -13,6 +13,7 @@ mod gateway;
 mod keys;
 mod model;
 mod money;
+mod outcomes;
 mod sdk;
 mod secrets;
 mod streams;
