@@ -217,7 +217,7 @@ impl OutcomeRules {
         }
         for source in Source::ALL {
             if rules.sources.iter().filter(|rule| rule.source == source).count() != 1 {
-                return Err(document.fault("sources", &format!("must name `{}` once", source.as_str())));
+                return Err(document.fault("sources", format!("must name `{}` once", source.as_str())));
             }
         }
         Ok(rules)
