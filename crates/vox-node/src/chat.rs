@@ -135,7 +135,8 @@ impl Node {
             dialect: call.chat.dialect.as_str(),
             needs: &call.chat.needs,
             input_tokens: call.chat.input_tokens_upper(),
-            max_output_tokens: call.chat.max_output_tokens,
+            // Vectors take no room in a context.
+            max_output_tokens: if call.chat.endpoint == Endpoint::Embeddings { Some(0) } else { call.chat.max_output_tokens },
             caller: call.caller.as_deref(),
             hints: &call.hints,
             offline: self.offline,
@@ -266,8 +267,9 @@ impl Driver {
         }
         let target = vox_wire::Target {
             max_output_tokens: offer.max_output_tokens,
+            context_tokens: offer.context_tokens,
             stream_usage_on_request: on_request,
-            image_urls: true,
+            image_urls: route.provider.dialect != vox_wire::Dialect::Ollama,
             rename: Vec::new(),
         };
         let translated =

@@ -1,20 +1,22 @@
 //! Model lists of providers: the cache that keeps the last good ones, when each is due, and the catalog made of them.
 //!
-//! `fetch` talks to providers, and only when `vox model discover` asks. Loading a catalog reads one file and opens no
-//! connection; reading a list into entries is `vox_route::source`'s.
+//! `fetch` and `list` talk to providers, and only when `vox model discover` asks. Loading a catalog reads one file and opens
+//! no connection; what to ask for and what the answers mean is `vox_route::source`'s.
 
 mod fetch;
+mod list;
 
 use crate::Config;
-use crate::providers::{Provider, Providers, SourceKind};
+use crate::providers::{Auth, Provider, Providers};
 use crate::secrets::Secrets;
 use crate::snapshot::{Inputs, Snapshot};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vox_base::{Coded, Timestamp};
-use vox_route::catalog::{CacheFile, CachedSource, PriceOverlay};
+use vox_route::catalog::{CacheFile, PriceOverlay};
 use vox_route::contract::SourceRules;
+use vox_route::source::{SourceKind, is_stale, next_refresh};
 use vox_route::{Board, Catalog, Contract, Credential, Warning};
 use vox_store::Store;
 
@@ -60,22 +62,15 @@ pub struct Source {
     pub kind: SourceKind,
     /// How it is fetched.
     pub rules: SourceRules,
-    /// Older than this it counts as stale.
-    pub limit_ms: i64,
 }
 
 /// Returns every list that the provider entries name, in the order of their ids.
 #[must_use]
 pub fn sources(contract: &Contract, providers: &Providers) -> Vec<Source> {
-    let rules = &contract.rules().discovery;
+    let discovery = &contract.rules().discovery;
     let source = |provider: &Arc<Provider>| {
         let kind = provider.catalog.as_ref()?.source;
-        let (rules, limit_hours) = match kind {
-            _ if provider.local => (&rules.local, 1),
-            SourceKind::Openrouter => (&rules.openrouter, 36),
-            SourceKind::OpenaiCompatible => (&rules.openai_compatible, 48),
-        };
-        Some(Source { provider: provider.clone(), kind, rules: rules.clone(), limit_ms: limit_hours * 3_600_000 })
+        Some(Source { provider: provider.clone(), kind, rules: discovery.rules(kind, provider.local).clone() })
     };
     providers.iter().filter_map(source).collect()
 }
@@ -115,8 +110,12 @@ pub struct Standing {
     pub age_ms: Option<i64>,
     /// Age from which it counts as stale.
     pub limit_ms: i64,
+    /// Age from which it is fetched again.
+    pub ttl_ms: i64,
     /// When it may be fetched again without force, RFC 3339.
     pub next_refresh_at: Option<String>,
+    /// Requests made for it in the last hour, as far as the ledger knows.
+    pub n_requests_last_hour: Option<i64>,
     /// Why the last fetch failed.
     pub last_error: Option<String>,
 }
@@ -133,54 +132,64 @@ pub fn standing(
     let (cache, warning) = read_cache(cache_dir, now);
     let one = |source: Source| {
         let has_key = board.provider(&source.provider.id).is_some_and(|state| state.credential != Credential::Missing);
-        stands(&source, has_key, cache.sources.get(&*source.provider.id), now)
+        stands(&source, has_key, &cache, now)
     };
     (sources(contract, providers).into_iter().map(one).collect(), warning)
 }
 
-fn stands(source: &Source, has_key: bool, cached: Option<&CachedSource>, now: Timestamp) -> Standing {
-    let age_ms = cached.map(|cached| (now.millis() - cached.fetched_at.millis()).max(0));
-    let state = match (cached, age_ms) {
-        _ if !source.rules.enabled => State::Off,
-        (Some(CachedSource { last_error: Some(_), .. }), _) => State::Failed,
-        (Some(_), Some(age_ms)) if age_ms > source.limit_ms => State::Stale,
-        (Some(_), _) => State::Fresh,
-        (None, _) if !has_key && needs_key(source) => State::Unconfigured,
-        (None, _) => State::Never,
+fn stands(source: &Source, has_key: bool, cache: &CacheFile, now: Timestamp) -> Standing {
+    let (name, rules) = (&*source.provider.id, &source.rules);
+    let (cached, past) = (cache.sources.get(name), cache.past(name));
+    let state = match past.fetched_at {
+        _ if !rules.enabled => State::Off,
+        _ if !has_key && needs_key(source) => State::Unconfigured,
+        _ if past.failure.is_some() => State::Failed,
+        Some(fetched_at) if is_stale(rules, fetched_at, now) => State::Stale,
+        Some(_) => State::Fresh,
+        None => State::Never,
     };
     Standing {
-        source: source.provider.id.to_string(),
+        source: name.to_owned(),
         state,
         local: source.provider.local,
         n_models: cached.map(|cached| cached.entries.len()),
-        fetched_at: cached.map(|cached| cached.fetched_at.to_string()),
-        age_ms,
-        limit_ms: source.limit_ms,
-        next_refresh_at: cached.map(|cached| cached.expires_at.to_string()),
-        last_error: cached.and_then(|cached| cached.last_error.clone()),
+        fetched_at: past.fetched_at.map(|at| at.to_string()),
+        age_ms: past.fetched_at.map(|at| (now.millis() - at.millis()).max(0)),
+        limit_ms: i64::from(rules.max_age_s) * 1000,
+        ttl_ms: i64::from(rules.ttl_s) * 1000,
+        next_refresh_at: next_refresh(name, rules, &past).map(|at| at.to_string()),
+        n_requests_last_hour: None,
+        last_error: past.failure.map(|failure| failure.message),
     }
 }
 
-/// Marks the lists that were asked for and never came: a source that failed from the start has no list to say so.
+impl Standing {
+    /// Returns whether the last good list is older than it may be. An engine of the user's own is not running most of the
+    /// time, so its age says nothing; nor does that of a list that nobody may fetch.
+    #[must_use]
+    pub fn is_too_old(&self) -> bool {
+        !self.local && matches!(self.state, State::Stale | State::Failed) && self.age_ms.is_some_and(|age_ms| age_ms > self.limit_ms)
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Adds what the ledger knows of the last hour.
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn with_failures(mut standings: Vec<Standing>, store: &Store) -> Result<Vec<Standing>, Coded> {
-    for fetch in store.latest_fetches().await? {
-        let failed = fetch.outcome == Outcome::Failed.as_str();
-        if let Some(standing) =
-            standings.iter_mut().find(|standing| failed && standing.state == State::Never && standing.source == fetch.source)
-        {
-            standing.state = State::Failed;
-            standing.last_error = Some(format!("failed at {}, and never came before", fetch.at));
-        }
+pub async fn with_requests(mut standings: Vec<Standing>, store: &Store, now: Timestamp) -> Result<Vec<Standing>, Coded> {
+    let fetches = store.fetches_since(now.plus_millis(-HOUR_MS)).await?;
+    for standing in &mut standings {
+        let own = fetches.iter().filter(|fetch| fetch.source == standing.source);
+        standing.n_requests_last_hour = Some(own.map(|fetch| fetch.requests).sum());
     }
     Ok(standings)
 }
 
 /// OpenRouter's list is public; the other providers want a key for theirs.
 fn needs_key(source: &Source) -> bool {
-    source.kind != SourceKind::Openrouter && !source.provider.secret_ids.is_empty()
+    source.kind != SourceKind::Openrouter && source.provider.auth != Auth::None
 }
 
 fn cache_path(cache_dir: &Path) -> PathBuf {

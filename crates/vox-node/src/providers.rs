@@ -8,8 +8,9 @@ use std::sync::Arc;
 use vox_base::{Document, InvalidConfig, Node};
 use vox_host::http::check_base_url;
 use vox_route::ListMapping;
+use vox_route::source::SourceKind;
 use vox_vault::Registry;
-use vox_wire::UsageRules;
+use vox_wire::{Dialect, UsageRules};
 
 /// The shipped entries, with a comment for every key.
 pub const YAML: &str = include_str!("../../../contracts/orchestration/providers.v1.yaml");
@@ -28,7 +29,7 @@ pub struct Provider {
     #[serde(default)]
     pub display: String,
     /// What the endpoint speaks.
-    pub dialect: vox_wire::Dialect,
+    pub dialect: Dialect,
     /// Where it is.
     pub base_url: String,
     /// What to append to the base URL.
@@ -68,21 +69,15 @@ const fn yes() -> bool {
 }
 
 /// Paths below the base URL.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Paths {
     /// Chat calls; the dialect's own path unless given.
     pub chat: Option<String>,
-    /// Embedding calls; absent where the provider has none.
+    /// Embedding calls; the dialect's own path unless given.
     pub embeddings: Option<String>,
-    /// The model list.
-    pub models: String,
-}
-
-impl Default for Paths {
-    fn default() -> Self {
-        Self { chat: None, embeddings: Some("/embeddings".into()), models: "/models".into() }
-    }
+    /// The model list; the dialect's own path unless given. `../` leads one segment up from the base URL.
+    pub models: Option<String>,
 }
 
 /// How the key travels.
@@ -126,16 +121,6 @@ pub struct CatalogSource {
     /// Names of the list's fields, where they differ.
     #[serde(default)]
     pub fields: ListMapping,
-}
-
-/// The forms of model lists that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// OpenRouter's list with prices.
-    Openrouter,
-    /// `GET /models` as OpenAI answers it.
-    OpenaiCompatible,
 }
 
 /// All provider entries, by id.
@@ -249,8 +234,36 @@ fn carries_secret(header: &str) -> bool {
 }
 
 impl Provider {
+    /// Returns the path of chat calls below the base URL.
+    #[must_use]
+    pub fn chat_path(&self) -> &str {
+        self.paths.chat.as_deref().unwrap_or(match self.dialect {
+            Dialect::Openai => "/chat/completions",
+            Dialect::Anthropic => "/messages",
+            Dialect::Ollama => "/api/chat",
+        })
+    }
+
+    /// Returns the path of embedding calls below the base URL, if the dialect has them.
+    #[must_use]
+    pub fn embeddings_path(&self) -> Option<&str> {
+        let own = match self.dialect {
+            Dialect::Openai => "/embeddings",
+            Dialect::Anthropic => return None,
+            Dialect::Ollama => "/api/embed",
+        };
+        Some(self.paths.embeddings.as_deref().unwrap_or(own))
+    }
+
+    /// Returns the path of the model list below the base URL.
+    #[must_use]
+    pub fn models_path(&self) -> &str {
+        let own = if self.dialect == Dialect::Ollama { "/api/tags" } else { "/models" };
+        self.paths.models.as_deref().unwrap_or(own)
+    }
+
     /// Returns the built-in provider that answers without any network.
-    pub(crate) fn offline(dialect: vox_wire::Dialect) -> Self {
+    pub(crate) fn offline(dialect: Dialect) -> Self {
         Self {
             id: OFFLINE.into(),
             display: "Offline".into(),

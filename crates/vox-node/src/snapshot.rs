@@ -76,6 +76,15 @@ pub struct Credential {
     text: Secret<String>,
 }
 
+impl Credential {
+    /// Returns the key as another header carries it, without any prefix.
+    pub(crate) fn under(&self, name: &'static str) -> (HeaderName, HeaderValue) {
+        let mut value = HeaderValue::try_from(self.text.expose().as_str()).unwrap_or_else(|_| self.value.clone());
+        value.set_sensitive(true);
+        (HeaderName::from_static(name), value)
+    }
+}
+
 impl Snapshot {
     /// Builds a snapshot.
     ///
@@ -139,11 +148,6 @@ impl Route {
         };
         let base = provider.base_url.trim_end_matches('/');
         let url = |path: &str| format!("{base}{path}").parse::<Uri>().map_err(|_| fault("its address and path do not make a URL"));
-        let chat_path = provider.paths.chat.as_deref().unwrap_or(match provider.dialect {
-            Dialect::Openai => "/chat/completions",
-            Dialect::Anthropic => "/messages",
-        });
-        let embeddings = provider.paths.embeddings.as_deref().filter(|_| provider.dialect == Dialect::Openai);
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("vox/", env!("CARGO_PKG_VERSION"))));
         for (name, value) in &provider.headers {
@@ -152,8 +156,8 @@ impl Route {
         }
         Ok(Self {
             canonical: canonical(provider),
-            chat_url: url(chat_path)?,
-            embeddings_url: embeddings.map(url).transpose()?,
+            chat_url: url(provider.chat_path())?,
+            embeddings_url: provider.embeddings_path().map(url).transpose()?,
             headers,
             credential: credential(provider, resolve).map_err(|what| fault(&what))?,
             is_offline: false,

@@ -4,6 +4,7 @@
 //! before it arrives here. Form is checked by serde, ranges and cross references by `check`.
 
 mod check;
+mod discovery;
 mod evidence;
 mod scoring;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd};
 
+pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 
@@ -189,34 +191,6 @@ pub enum AdmissionMode {
     All,
     /// Nothing: every request must name its model.
     ExplicitOnly,
-}
-
-/// How model lists are fetched, by kind of source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Discovery {
-    /// OpenRouter's list.
-    pub openrouter: SourceRules,
-    /// Other providers' lists.
-    pub openai_compatible: SourceRules,
-    /// Lists of the user's own engines.
-    pub local: SourceRules,
-}
-
-/// How one kind of list is fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SourceRules {
-    /// Whether it is fetched at all.
-    pub enabled: bool,
-    /// How long a list counts as fresh.
-    pub ttl_s: u32,
-    /// Least time between two fetches, also when forced.
-    pub min_refresh_s: u32,
-    /// Longest wait for an answer.
-    pub timeout_ms: u32,
-    /// Longest answer.
-    pub max_body_bytes: u64,
 }
 
 /// The routing contract does not hold together.

@@ -1,7 +1,9 @@
 //! When each catalog source was read, and what came of it.
 
+use crate::row::Encode as _;
 use crate::rows::routing::CatalogFetch;
 use crate::{Store, StoreError};
+use vox_base::Timestamp;
 
 impl Store {
     /// Records one attempt.
@@ -12,18 +14,12 @@ impl Store {
         self.write(move |tx| tx.insert(&fetch)).await
     }
 
-    /// Returns the latest attempt of each source, in the order of their names.
+    /// Returns the attempts from a moment on, the oldest first.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn latest_fetches(&self) -> Result<Vec<CatalogFetch>, StoreError> {
-        self.read(|tx| {
-            let newest = "WHERE fetch_id IN (SELECT fetch_id FROM (SELECT fetch_id, \
-                row_number() OVER (PARTITION BY source ORDER BY at DESC, fetch_id DESC) AS place FROM catalog_fetches) AS ranked \
-                WHERE place = 1) ORDER BY source";
-            tx.rows(newest, &[])
-        })
-        .await
+    pub async fn fetches_since(&self, at: Timestamp) -> Result<Vec<CatalogFetch>, StoreError> {
+        self.read(move |tx| tx.rows("WHERE at >= $1 ORDER BY at, fetch_id", &[at.encode()])).await
     }
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod client;
 mod fake;
 mod home;
+mod ollama;
 mod reply;
 mod time;
 
@@ -15,5 +16,6 @@ pub use answer::{Answer, Tokens, ToolUse};
 pub use client::{Client, End, Event, Head, Response};
 pub use fake::{FakeProvider, Recorded};
 pub use home::TestHome;
+pub use ollama::{FakeOllama, OllamaModel};
 pub use reply::{Framing, Gate, Reply};
 pub use time::{FixedClock, SeededEntropy};

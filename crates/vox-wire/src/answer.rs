@@ -6,6 +6,7 @@
 mod anthropic;
 mod counts;
 mod failure;
+mod ollama;
 mod openai;
 mod reader;
 mod rules;
@@ -81,7 +82,7 @@ pub enum Delta<'a> {
     Error(UpstreamError),
     /// Nothing but a sign of life.
     Ping,
-    /// The dialect's end mark: `[DONE]` or `message_stop`.
+    /// The dialect's end mark: `[DONE]`, `message_stop` or `done`.
     End,
 }
 

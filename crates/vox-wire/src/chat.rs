@@ -8,6 +8,7 @@ mod pass;
 mod tokens;
 
 pub use needs::Needs;
+pub(crate) use pass::signed_by_vox;
 
 use crate::json::{Document, JsonError, Kind, Value};
 use crate::{Dialect, Endpoint};

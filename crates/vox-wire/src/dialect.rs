@@ -11,6 +11,8 @@ pub enum Dialect {
     Openai,
     /// Anthropic messages.
     Anthropic,
+    /// Ollama's own API. Only providers speak it: no caller is answered in it.
+    Ollama,
 }
 
 /// A call of a model API.
@@ -25,12 +27,15 @@ pub enum Endpoint {
 
 /// The text names no dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected `openai` or `anthropic`")]
+#[error("expected `openai`, `anthropic` or `ollama`")]
 pub struct UnknownDialect;
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 2] = [Self::Openai, Self::Anthropic];
+    pub const ALL: [Self; 3] = [Self::Openai, Self::Anthropic, Self::Ollama];
+
+    /// The dialects that callers speak.
+    pub const CALLERS: [Self; 2] = [Self::Openai, Self::Anthropic];
 
     /// Returns the name used in contracts and rows.
     #[must_use]
@@ -38,6 +43,7 @@ impl Dialect {
         match self {
             Self::Openai => "openai",
             Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
         }
     }
 }

@@ -6,6 +6,8 @@
 mod answer;
 mod chat;
 mod dialect;
+mod embeddings;
+mod frames;
 pub mod json;
 mod refusal;
 pub mod sse;
@@ -15,6 +17,8 @@ mod writer;
 pub use answer::{CostUnit, Delta, EventFacts, FailureHint, Malformed, Reader, StopReason, Tally, UpstreamError, UsageRules};
 pub use chat::{Chat, Needs, VOX_SIGNATURE, WireError};
 pub use dialect::{Dialect, Endpoint, UnknownDialect};
+pub use embeddings::VectorForm;
+pub use frames::Frames;
 pub use refusal::{error_body, error_event};
 pub use translate::{InvalidVerdicts, Target, Translated, Untranslatable, Verdict, Verdicts, known_fields};
 pub use writer::{Answer, Shown, Writer};

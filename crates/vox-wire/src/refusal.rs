@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str, param: Option<&str>, request_id: &str) -> Bytes {
     let mut out = Out::with_capacity(160 + message.len());
     match dialect {
-        Dialect::Openai => put_openai(&mut out, openai_type(status), code, message, param),
+        Dialect::Openai | Dialect::Ollama => put_openai(&mut out, openai_type(status), code, message, param),
         Dialect::Anthropic => put_anthropic(&mut out, anthropic_type(status), code, message, Some(request_id)),
     }
     out.finish()
@@ -18,10 +18,10 @@ pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str, para
 /// Returns the event with which a stream that was begun fails; nothing follows it, least of all an end mark.
 #[must_use]
 pub fn error_event(dialect: Dialect, code: &str, message: &str) -> Bytes {
-    let prefix: &[u8] = if dialect == Dialect::Openai { b"data: " } else { b"event: error\ndata: " };
+    let prefix: &[u8] = if dialect == Dialect::Anthropic { b"event: error\ndata: " } else { b"data: " };
     let mut out = Out::over(BytesMut::from(prefix));
     match dialect {
-        Dialect::Openai => put_openai(&mut out, "server_error", code, message, None),
+        Dialect::Openai | Dialect::Ollama => put_openai(&mut out, "server_error", code, message, None),
         Dialect::Anthropic => put_anthropic(&mut out, "api_error", code, message, None),
     }
     let mut buffer = out.into_buffer();

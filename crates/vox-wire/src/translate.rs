@@ -1,15 +1,19 @@
 //! Rewrites a request for a provider of another dialect, without unnamed loss.
 //!
 //! Every field met is judged by the verdict table of `contracts/gateway/translation.v1.yaml`; what is left out or changes
-//! form is named. How each field is written is `to_anthropic` and `to_openai`; the table is `verdicts`.
+//! form is named. How each field is written is `to_anthropic`, `to_ollama` and `to_openai`; what both ends of a translation
+//! share is `from_anthropic` and `from_openai`; the table is `verdicts`.
 
+mod from_anthropic;
+mod from_openai;
 mod ledger;
 mod media;
 mod to_anthropic;
+mod to_ollama;
 mod to_openai;
 mod verdicts;
 
-use crate::{Chat, Dialect};
+use crate::{Chat, Dialect, Endpoint};
 use bytes::Bytes;
 use vox_base::Coded;
 
@@ -20,6 +24,8 @@ pub use verdicts::{InvalidVerdicts, Verdict, Verdicts, known_fields};
 pub struct Target {
     /// Most tokens the model writes; `None` if unknown.
     pub max_output_tokens: Option<u64>,
+    /// Context the model is to be loaded with, where the dialect says so; `None` if unknown.
+    pub context_tokens: Option<u64>,
     /// Images may be given by address, not only inline.
     pub image_urls: bool,
     /// An OpenAI stream reports usage only if `stream_options.include_usage` asks for it.
@@ -110,6 +116,8 @@ impl Chat {
         match to {
             Dialect::Anthropic => to_anthropic::request(self, model, target, verdicts, ledger),
             Dialect::Openai => to_openai::request(self, model, target, verdicts, ledger),
+            Dialect::Ollama if self.endpoint == Endpoint::Embeddings => to_ollama::embeddings(self, model, target, ledger),
+            Dialect::Ollama => to_ollama::request(self, model, target, ledger),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Writer {
             _ => {}
         }
         match self.dialect {
-            Dialect::Openai => self.openai_delta(delta, out),
+            Dialect::Openai | Dialect::Ollama => self.openai_delta(delta, out),
             Dialect::Anthropic => self.anthropic_delta(delta, out),
         }
     }
@@ -95,7 +95,7 @@ impl Writer {
         }
         let word = reason.write(self.dialect, &raw);
         match self.dialect {
-            Dialect::Openai => self.openai_finish(word, out),
+            Dialect::Openai | Dialect::Ollama => self.openai_finish(word, out),
             Dialect::Anthropic => self.anthropic_finish(word, out),
         }
         Ok(())

@@ -15,6 +15,15 @@ use vox_host::paths::{DirFlags, Dirs};
 use vox_node::{Config, Node, NodeOptions};
 use vox_store::{Access, OpenOptions, Store};
 
+/// Returns the URL that Ollama's own way of writing a host means: scheme and port may be missing, and an address that it
+/// listens on everywhere is reached on this machine.
+fn ollama_url(host: &str) -> String {
+    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
+    let authority = rest.trim_end_matches('/');
+    let authority = if authority.contains(':') || host.contains("://") { authority.to_owned() } else { format!("{authority}:11434") };
+    format!("{scheme}://{}", authority.replacen("0.0.0.0", "127.0.0.1", 1))
+}
+
 /// What a command has at hand.
 pub(crate) struct Context {
     pub(crate) env: Environment,
@@ -147,7 +156,20 @@ impl Context {
 
     /// Returns the base URLs that the environment sets, by provider id.
     pub(crate) fn base_urls(&self) -> Vec<(String, String)> {
-        self.env.placeholders("VOX_PROVIDER_", "_BASE_URL")
+        let mut urls: Vec<(String, String)> = self.ollama_host().into_iter().map(|url| ("ollama".to_owned(), url)).collect();
+        urls.extend(self.env.placeholders("VOX_PROVIDER_", "_BASE_URL"));
+        urls.extend(self.env.text("VOX_OLLAMA_URL").map(|url| ("ollama".to_owned(), url.to_owned())));
+        urls
+    }
+
+    /// Returns where Ollama's own variable puts it.
+    fn ollama_host(&self) -> Option<String> {
+        let host = self.env.text("OLLAMA_HOST")?;
+        let url = ollama_url(host);
+        if self.env.text("VOX_OLLAMA_URL").is_none() {
+            self.out.note(&format!("`OLLAMA_HOST` is set: Ollama is taken to be at {url}; `VOX_OLLAMA_URL` says otherwise"));
+        }
+        Some(url)
     }
 
     /// Reads the configuration directory.

@@ -13,13 +13,13 @@ pub(super) fn answer(chat: &Chat, id: &str, unix_seconds: i64) -> Bytes {
     let text = format!("[offline] no model was called; you said: {shown}");
     let (n_in, n_out) = (words(&asked), words(&text));
     let body = match (chat.dialect, chat.stream) {
-        (Dialect::Openai, false) => json!({
+        (Dialect::Openai | Dialect::Ollama, false) => json!({
             "id": id, "object": "chat.completion", "created": unix_seconds, "model": "offline/echo",
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text, "refusal": null}, "logprobs": null, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": n_in, "completion_tokens": n_out, "total_tokens": n_in + n_out},
         })
         .to_string(),
-        (Dialect::Openai, true) => openai_events(id, unix_seconds, &text, n_in, n_out),
+        (Dialect::Openai | Dialect::Ollama, true) => openai_events(id, unix_seconds, &text, n_in, n_out),
         (Dialect::Anthropic, false) => json!({
             "id": id, "type": "message", "role": "assistant", "model": "offline/echo", "content": [{"type": "text", "text": text}],
             "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": n_in, "output_tokens": n_out},

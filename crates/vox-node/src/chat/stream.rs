@@ -14,7 +14,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep};
 use vox_base::{CostSource, NanoUsd, Usage};
 use vox_route::Failure;
-use vox_wire::{Dialect, StopReason, sse};
+use vox_wire::{Dialect, Frames, StopReason, sse};
 
 /// The stream was cut after its error event; the connection must not end as if it were complete.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub struct Finished {
 pub struct ChatStream {
     dialect: Dialect,
     source: Source,
-    decoder: sse::Decoder,
+    frames: Frames,
     transcoder: Transcoder,
     record: CallRecord,
     out: BytesMut,
@@ -112,7 +112,7 @@ impl ChatStream {
         let mut stream = Self {
             dialect,
             source: beginning.source,
-            decoder: beginning.decoder,
+            frames: beginning.frames,
             transcoder: beginning.transcoder,
             record,
             out: beginning.held,
@@ -174,9 +174,9 @@ impl ChatStream {
 
     fn take(&mut self, bytes: Bytes) {
         self.clock.last_byte = Instant::now();
-        self.decoder.push(bytes);
+        self.frames.push(bytes);
         loop {
-            match self.decoder.next_event() {
+            match self.frames.next_event() {
                 Ok(Some(event)) => self.event(&event),
                 Ok(None) => return,
                 Err(_) => self.cut(&Failed::new(Failure::Malformed, "an event of the stream is over 4 MiB")),
@@ -207,7 +207,7 @@ impl ChatStream {
 
     /// The provider's body is over, cleanly or not; only the dialect's own end makes the stream complete.
     fn close(&mut self, clean: bool) {
-        if clean && let Some(tail) = self.decoder.finish() {
+        if clean && let Some(tail) = self.frames.finish() {
             self.event(&tail);
         }
         if matches!(self.phase, Phase::Cut { .. }) {

@@ -13,7 +13,7 @@ use vox_base::Timestamp;
 use vox_host::http::{Http, IncomingBody, Outgoing, SendError};
 use vox_route::Failure;
 use vox_wire::json::Document;
-use vox_wire::{Chat, Delta, Endpoint, FailureHint, Reader, Shown, Tally, UpstreamError, Writer, sse};
+use vox_wire::{Chat, Delta, Endpoint, FailureHint, Frames, Reader, Shown, Tally, UpstreamError, Writer, sse};
 
 /// Why one upstream call gave no answer.
 pub(super) struct Failed {
@@ -52,7 +52,7 @@ pub(super) enum Answer {
 /// A stream that has shown its first token.
 pub(super) struct Beginning {
     pub(super) source: Source,
-    pub(super) decoder: sse::Decoder,
+    pub(super) frames: Frames,
     pub(super) transcoder: Transcoder,
     /// What the caller gets first.
     pub(super) held: BytesMut,
@@ -251,7 +251,13 @@ impl Request<'_> {
         let malformed = |what: &str| Failed { may_charge: true, ..Failed::new(Failure::Malformed, what) };
         let document = Document::parse(body.clone()).map_err(|_| malformed("the answer is not JSON"))?;
         let mut reader = Reader::new(self.route.provider.dialect, self.route.provider.usage_rules.clone());
-        let mut answer = (self.chat.dialect != self.route.provider.dialect).then(vox_wire::Answer::default);
+        let translated = self.chat.dialect != self.route.provider.dialect;
+        if translated && self.chat.endpoint == Endpoint::Embeddings {
+            let body = reader.embeddings(&document, self.shown_model, self.chat.vector_form());
+            let body = body.map_err(|_| malformed("the answer holds no vectors"))?;
+            return Ok(Answer::Whole { body, tally: Box::new(reader.into_tally()) });
+        }
+        let mut answer = translated.then(vox_wire::Answer::default);
         let facts = reader.whole(&document, &mut |delta| {
             if let Some(answer) = &mut answer {
                 answer.add(&delta);
@@ -291,7 +297,7 @@ impl Request<'_> {
         let withhold_usage = provider.stream_usage == StreamUsage::OnRequest && !self.chat.include_usage;
         let reader = Reader::new(provider.dialect, provider.usage_rules.clone());
         let mut transcoder = Transcoder { reader, writer: self.writer(), withhold_usage };
-        let mut decoder = sse::Decoder::new();
+        let mut frames = Frames::new(provider.dialect);
         let mut held = BytesMut::new();
         let commit_by = self.until(Instant::now(), self.settings.timeouts.commit_after_ms);
         let first_byte_by = self
@@ -305,9 +311,9 @@ impl Request<'_> {
                 Ok(Some(Ok(bytes))) => bytes,
             };
             until = commit_by;
-            decoder.push(bytes);
+            frames.push(bytes);
             let (mut token, mut ended, mut failed) = (false, false, None);
-            while let Some(event) = decoder.next_event().map_err(|_| malformed_stream())? {
+            while let Some(event) = frames.next_event().map_err(|_| malformed_stream())? {
                 match transcoder.event(&event, &mut held) {
                     Seen::Passed { token: carries, end } => {
                         token |= carries;
@@ -324,7 +330,7 @@ impl Request<'_> {
                 return Err(failed);
             }
             if token || ended || held.len() > self.settings.limits.hold_bytes {
-                return Ok(Answer::Stream(Box::new(Beginning { source, decoder, transcoder, held, ended, failed })));
+                return Ok(Answer::Stream(Box::new(Beginning { source, frames, transcoder, held, ended, failed })));
             }
         }
     }

@@ -1,21 +1,19 @@
 //! Fetches model lists: each list whole or not at all, never more often than the contract allows, and the cache file
-//! replaced in one step.
+//! replaced in one step. How one list is asked for is `list`.
 
-use super::{CachedSource, Source, cache_path, needs_key, read_cache, sources};
-use crate::providers::SourceKind;
+use super::list::{Lister, Missed};
+use super::{Source, cache_path, needs_key, read_cache, sources};
 use crate::snapshot::{Route, Snapshot};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vox_base::{Coded, Digest, Entropy, Id, Kind, Timestamp};
-use vox_host::http::{Http, Outgoing, SendError};
+use vox_base::{Coded, Entropy, Id, Kind, Timestamp};
+use vox_host::http::Http;
 use vox_host::lock::FileLock;
-use vox_route::catalog::Entry;
-use vox_route::source::{Due, Fetched, due, openai_compatible, openrouter, suspicious_empty};
+use vox_route::catalog::{CacheFile, CachedSource, Entry};
+use vox_route::source::{Due, Failure, Fetched, Subject, due, next_refresh, suspicious_empty};
 use vox_store::Store;
 use vox_store::rows::routing::CatalogFetch;
 
@@ -52,6 +50,8 @@ pub enum Outcome {
     Fetched,
     /// The list is young enough; nothing was asked for.
     Fresh,
+    /// The last fetch failed; the next one is not due yet.
+    BackingOff,
     /// The contract turns it off.
     Off,
     /// Its provider needs a key and there is none.
@@ -91,16 +91,10 @@ pub struct Fetch {
     pub warnings: Vec<String>,
 }
 
-/// A list that was read, as it goes into the cache.
-struct Taken {
-    list: Fetched,
-    fingerprint: String,
-}
-
 enum Tried {
     Idle(Outcome, Option<Timestamp>),
-    Taken(Taken),
-    Refused { outcome: Outcome, message: String, n_requests: u32 },
+    Taken(Fetched, u32),
+    Missed(Missed, u32),
 }
 
 /// What came of one list, and the milliseconds that took.
@@ -145,6 +139,7 @@ impl Outcome {
         match self {
             Self::Fetched => "fetched",
             Self::Fresh => "fresh",
+            Self::BackingOff => "backing_off",
             Self::Off => "off",
             Self::Unconfigured => "unconfigured",
             Self::NotRunning => "not_running",
@@ -162,9 +157,8 @@ impl Discovery<'_> {
     pub async fn run(&self, wanted: &Wanted) -> Result<Vec<Fetch>, Coded> {
         let chosen = self.chosen(wanted)?;
         let (cache, _) = read_cache(self.cache_dir, self.now);
-        let known = |source: &Source| cache.sources.get(&*source.provider.id);
-        self.check_offline(chosen.iter().filter(|source| self.due(source, known(source), wanted.force).is_ok()))?;
-        let tries = chosen.iter().map(|source| self.one(source, known(source), wanted.force));
+        self.check_offline(chosen.iter().filter(|source| self.due(source, &cache, wanted.force).is_ok()))?;
+        let tries = chosen.iter().map(|source| self.one(source, &cache, wanted.force));
         let tried = futures_util::future::join_all(tries.map(timed)).await;
         self.keep(&chosen, tried)
     }
@@ -196,12 +190,14 @@ impl Discovery<'_> {
     }
 
     /// Returns the limits of a fetch that is due, or why nothing is to be asked for.
-    fn due(&self, source: &Source, cached: Option<&CachedSource>, force: bool) -> Result<(Duration, usize), Tried> {
+    fn due(&self, source: &Source, cache: &CacheFile, force: bool) -> Result<(Duration, usize), Tried> {
+        let name = &source.provider.id;
         let has_key = || self.route(source).is_some_and(|route| route.credential.is_some());
-        match due(&source.rules, cached.map(|cached| cached.fetched_at), force, self.now) {
+        let insists = force.then_some(self.snapshot.contract.rules().discovery.force_min_s);
+        match due(name, &source.rules, &cache.past(name), insists, self.now) {
             Due::Never => Err(Tried::Idle(Outcome::Off, None)),
-            Due::At(at) => Err(Tried::Idle(Outcome::Fresh, Some(at))),
-            Due::Now { .. } if needs_key(source) && !has_key() => Err(Tried::Idle(Outcome::Unconfigured, None)),
+            _ if needs_key(source) && !has_key() => Err(Tried::Idle(Outcome::Unconfigured, None)),
+            Due::At(at) => Err(Tried::Idle(waiting(cache, name), Some(at))),
             Due::Now { timeout_ms, max_body_bytes } => {
                 Ok((Duration::from_millis(u64::from(timeout_ms)), usize::try_from(max_body_bytes).unwrap_or(usize::MAX)))
             }
@@ -212,67 +208,37 @@ impl Discovery<'_> {
         self.snapshot.route(&source.provider.id, source.provider.dialect)
     }
 
-    async fn one(&self, source: &Source, cached: Option<&CachedSource>, force: bool) -> Tried {
-        let (limit, max_bytes) = match self.due(source, cached, force) {
+    async fn one(&self, source: &Source, cache: &CacheFile, force: bool) -> Tried {
+        let (limit, max_bytes) = match self.due(source, cache, force) {
             Ok(limits) => limits,
             Err(idle) => return idle,
         };
-        let body = match tokio::time::timeout(limit, self.body(source, max_bytes)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err((outcome, message))) => return Tried::Refused { outcome, message, n_requests: 1 },
-            Err(_) => {
-                return Tried::Refused { outcome: Outcome::Failed, message: format!("no whole answer within {limit:?}"), n_requests: 1 };
-            }
-        };
-        match self.read(source, &body, cached.map_or(0, |cached| cached.entries.len()), force) {
-            Ok(taken) => Tried::Taken(taken),
-            Err(error) => Tried::Refused { outcome: Outcome::Failed, message: error.message, n_requests: 1 },
+        let Some(route) = self.route(source) else { return Tried::Idle(Outcome::Off, None) };
+        let lister = Lister { http: self.http, route, source, limit, max_bytes, now: self.now };
+        let (list, n_requests) = lister.list(self.subject(source)).await;
+        let n_known = cache.sources.get(&*source.provider.id).map_or(0, |cached| cached.entries.len());
+        let list = list.and_then(|list| match suspicious_empty(n_known, list.entries.len()) {
+            Err(error) if !force => Err(Missed { outcome: Outcome::Failed, message: error.to_string(), retry_after_ms: None }),
+            _ => Ok(list),
+        });
+        match list {
+            Ok(list) => Tried::Taken(list, n_requests),
+            Err(missed) => Tried::Missed(missed, n_requests),
         }
     }
 
-    async fn body(&self, source: &Source, max_bytes: usize) -> Result<Bytes, (Outcome, String)> {
-        let failed = |message: String| (Outcome::Failed, message);
-        let outgoing = self.outgoing(source).map_err(failed)?;
-        let incoming = self.http.send(outgoing).await.map_err(|error| match error {
-            SendError::Connect { .. } | SendError::ConnectTimeout { .. } if source.provider.local => {
-                (Outcome::NotRunning, error.to_string())
-            }
-            error => failed(error.to_string()),
-        })?;
-        match incoming.status {
-            StatusCode::OK => {}
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let secret = source.provider.secret_ids.first().map_or("ID", String::as_str);
-                return Err(failed(format!("{status}: the key is refused; `vox secrets set {secret}`")));
-            }
-            status => return Err(failed(format!("answered {status}"))),
+    fn subject(&self, source: &Source) -> Subject {
+        let (provider, discovery) = (&source.provider, &self.snapshot.contract.rules().discovery);
+        Subject {
+            provider: provider.id.clone(),
+            kind: source.kind,
+            local: provider.local,
+            mapping: provider.catalog.as_ref().map(|catalog| catalog.fields.clone()).unwrap_or_default(),
+            path: provider.models_path().to_owned(),
+            max_pages: discovery.max_pages,
+            ollama_num_ctx_cap: discovery.ollama_num_ctx_cap,
+            at: self.now,
         }
-        incoming.body.collect(max_bytes).await.map_err(|error| failed(error.to_string()))
-    }
-
-    fn outgoing(&self, source: &Source) -> Result<Outgoing, String> {
-        let route = self.route(source).ok_or("the provider has no route")?;
-        let base = source.provider.base_url.trim_end_matches('/');
-        let url: Uri = format!("{base}{}", source.provider.paths.models).parse().map_err(|_| "its address and path do not make a URL")?;
-        let mut headers: HeaderMap = route.headers.clone();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(credential) = &route.credential {
-            headers.insert(credential.name.clone(), credential.value.clone());
-        }
-        Ok(Outgoing { method: Method::GET, url, headers, body: Bytes::new(), allow_private: source.provider.local })
-    }
-
-    fn read(&self, source: &Source, body: &[u8], n_known: usize, force: bool) -> Result<Taken, Coded> {
-        let provider = &source.provider;
-        let mapping = provider.catalog.as_ref().map(|catalog| catalog.fields.clone()).unwrap_or_default();
-        let list = match source.kind {
-            SourceKind::Openrouter => openrouter(body, self.now),
-            SourceKind::OpenaiCompatible => openai_compatible(&provider.id, provider.local, &mapping, body, self.now),
-        }?;
-        if !force {
-            suspicious_empty(n_known, list.entries.len())?;
-        }
-        Ok(Taken { list, fingerprint: Digest::of(body).to_string() })
     }
 
     /// Lays what was taken into the cache as it is now on disk, so that a discovery beside this one loses nothing.
@@ -282,25 +248,79 @@ impl Discovery<'_> {
                 .next("`vox db path` shows the cache directory")
         };
         if tried.iter().all(|(tried, _)| matches!(tried, Tried::Idle(..))) {
-            return Ok(self.report(chosen, tried, &mut read_cache(self.cache_dir, self.now).0.sources));
+            return Ok(self.report(chosen, tried, &mut read_cache(self.cache_dir, self.now).0));
         }
         vox_host::fs::create_cache_dir(self.cache_dir, self.entropy).map_err(|error| unwritable(error.to_string()))?;
         let _lock = FileLock::acquire(&self.cache_dir.join("model-catalog.lock")).map_err(|error| unwritable(error.to_string()))?;
         let (mut cache, _) = read_cache(self.cache_dir, self.now);
-        let report = self.report(chosen, tried, &mut cache.sources);
+        if cache.seed == 0 {
+            cache.seed = self.seed();
+        }
+        let report = self.report(chosen, tried, &mut cache);
         vox_host::fs::replace(&cache_path(self.cache_dir), &cache.render(), self.entropy).map_err(|error| unwritable(error.to_string()))?;
         Ok(report)
     }
 
-    fn report(&self, chosen: &[Source], tried: Vec<Timed>, cache: &mut BTreeMap<String, CachedSource>) -> Vec<Fetch> {
+    /// Few enough bits for every reader of JSON.
+    fn seed(&self) -> u64 {
+        let mut random = [0; 8];
+        self.entropy.fill(&mut random[3..]);
+        u64::from_be_bytes(random).max(1)
+    }
+
+    fn report(&self, chosen: &[Source], tried: Vec<Timed>, cache: &mut CacheFile) -> Vec<Fetch> {
         chosen.iter().zip(tried).map(|(source, (tried, took))| Fetch { duration_ms: took, ..self.settle(source, tried, cache) }).collect()
     }
 
-    fn settle(&self, source: &Source, tried: Tried, cache: &mut BTreeMap<String, CachedSource>) -> Fetch {
+    fn settle(&self, source: &Source, tried: Tried, cache: &mut CacheFile) -> Fetch {
         let name = source.provider.id.to_string();
-        let n_before = cache.get(&name).map_or(0, |cached| cached.entries.len());
-        let mut fetch = Fetch {
-            source: name.clone(),
+        let mut fetch = Fetch::before(&name, cache);
+        match tried {
+            Tried::Idle(outcome, at) => {
+                fetch.outcome = outcome;
+                fetch.next_refresh_at = at.map(|at| at.to_string());
+                return fetch;
+            }
+            Tried::Missed(missed, n_requests) => {
+                fetch.n_requests = n_requests;
+                self.miss(&mut fetch, missed, cache);
+            }
+            Tried::Taken(list, n_requests) => {
+                fetch.n_requests = n_requests;
+                self.take(&mut fetch, list, cache);
+            }
+        }
+        fetch.next_refresh_at = next_refresh(&name, &source.rules, &cache.past(&name)).map(|at| at.to_string());
+        fetch
+    }
+
+    /// An engine that does not run is no failure: it is asked again as soon as somebody wants to know.
+    fn miss(&self, fetch: &mut Fetch, missed: Missed, cache: &mut CacheFile) {
+        fetch.outcome = missed.outcome;
+        fetch.error = Some(missed.message.clone());
+        if missed.outcome == Outcome::Failed {
+            let n_in_row = cache.failures.get(&fetch.source).map_or(0, |failure| failure.n_in_row).saturating_add(1);
+            let failure = Failure { at: self.now, n_in_row, retry_after_ms: missed.retry_after_ms, message: missed.message };
+            cache.failures.insert(fetch.source.clone(), failure);
+        }
+    }
+
+    fn take(&self, fetch: &mut Fetch, list: Fetched, cache: &mut CacheFile) {
+        let before = cache.sources.get(&fetch.source).map_or(&[][..], |cached| &cached.entries);
+        (fetch.n_added, fetch.n_removed, fetch.n_changed) = difference(before, &list.entries);
+        fetch.n_after = list.entries.len();
+        fetch.warnings = list.warnings.iter().map(ToString::to_string).collect();
+        cache.failures.remove(&fetch.source);
+        cache.sources.insert(fetch.source.clone(), CachedSource { fetched_at: self.now, entries: list.entries });
+    }
+}
+
+impl Fetch {
+    /// Returns the report of a list of which nothing new is known.
+    fn before(source: &str, cache: &CacheFile) -> Self {
+        let n_before = cache.sources.get(source).map_or(0, |cached| cached.entries.len());
+        Self {
+            source: source.to_owned(),
             outcome: Outcome::Fetched,
             n_before,
             n_after: n_before,
@@ -312,42 +332,13 @@ impl Discovery<'_> {
             next_refresh_at: None,
             error: None,
             warnings: Vec::new(),
-        };
-        match tried {
-            Tried::Idle(outcome, at) => {
-                fetch.outcome = outcome;
-                fetch.next_refresh_at = at.map(|at| at.to_string());
-            }
-            Tried::Refused { outcome, message, n_requests } => {
-                if let Some(cached) = cache.get_mut(&name) {
-                    cached.last_error = Some(message.clone());
-                }
-                fetch.outcome = outcome;
-                fetch.error = Some(message);
-                fetch.n_requests = n_requests;
-            }
-            Tried::Taken(taken) => self.take(source, taken, &mut fetch, cache),
         }
-        fetch
     }
+}
 
-    fn take(&self, source: &Source, taken: Taken, fetch: &mut Fetch, cache: &mut BTreeMap<String, CachedSource>) {
-        let expires_at = self.now.plus_millis(i64::from(source.rules.ttl_s) * 1000);
-        let before = cache.get(&fetch.source).map_or(&[][..], |cached| &cached.entries);
-        (fetch.n_added, fetch.n_removed, fetch.n_changed) = difference(before, &taken.list.entries);
-        fetch.n_after = taken.list.entries.len();
-        fetch.n_requests = 1;
-        fetch.next_refresh_at = Some(expires_at.to_string());
-        fetch.warnings = taken.list.warnings.iter().map(ToString::to_string).collect();
-        let cached = CachedSource {
-            fetched_at: self.now,
-            expires_at,
-            fingerprint: taken.fingerprint,
-            last_error: None,
-            entries: taken.list.entries,
-        };
-        cache.insert(fetch.source.clone(), cached);
-    }
+/// A list that failed waits for its next try, any other is fresh.
+fn waiting(cache: &CacheFile, source: &str) -> Outcome {
+    if cache.failures.contains_key(source) { Outcome::BackingOff } else { Outcome::Fresh }
 }
 
 /// Returns how many entries are new, gone and different; when a price was looked up is no difference.

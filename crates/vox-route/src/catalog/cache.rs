@@ -1,6 +1,7 @@
 //! The file that keeps the last good lists, as bytes; reading and replacing it is the node's business.
 
 use super::{Entry, Layer, Trust};
+use crate::source::{Failure, Past};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vox_base::Timestamp;
@@ -13,8 +14,14 @@ const VERSION: u32 = 1;
 pub struct CacheFile {
     #[serde(rename = "x-vox-version")]
     version: u32,
+    /// Tells installations apart where many would otherwise fetch in the same moment.
+    #[serde(default)]
+    pub seed: u64,
     /// The lists by the name of their source.
     pub sources: BTreeMap<String, CachedSource>,
+    /// The failures since the last good list, or from the beginning, by the name of the source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, Failure>,
 }
 
 /// The last good list of one source.
@@ -23,13 +30,6 @@ pub struct CacheFile {
 pub struct CachedSource {
     /// When the list was fetched.
     pub fetched_at: Timestamp,
-    /// Until when it counts as fresh.
-    pub expires_at: Timestamp,
-    /// Digest of the body it came from.
-    pub fingerprint: String,
-    /// Why the last fetch failed, if it did after this list was fetched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
     /// The list.
     pub entries: Vec<Entry>,
 }
@@ -41,7 +41,7 @@ pub struct CorruptCache(String);
 
 impl Default for CacheFile {
     fn default() -> Self {
-        Self { version: VERSION, sources: BTreeMap::new() }
+        Self { version: VERSION, seed: 0, sources: BTreeMap::new(), failures: BTreeMap::new() }
     }
 }
 
@@ -67,6 +67,16 @@ impl CacheFile {
         let mut bytes = serde_json::to_vec(self).expect("the cache holds only text, numbers and lists");
         bytes.push(b'\n');
         bytes
+    }
+
+    /// Returns what is remembered of the fetches of one list.
+    #[must_use]
+    pub fn past(&self, source: &str) -> Past {
+        Past {
+            fetched_at: self.sources.get(source).map(|cached| cached.fetched_at),
+            failure: self.failures.get(source).cloned(),
+            seed: self.seed,
+        }
     }
 
     /// Returns the lists as layers of a catalog.

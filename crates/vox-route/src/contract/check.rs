@@ -206,17 +206,7 @@ impl Check<'_> {
     }
 
     fn discovery(&self) -> Result<(), InvalidConfig> {
-        let discovery = &self.rules.discovery;
-        for (name, source) in
-            [("openrouter", &discovery.openrouter), ("openai_compatible", &discovery.openai_compatible), ("local", &discovery.local)]
-        {
-            let key = |field: &str| format!("discovery.{name}.{field}");
-            self.range(&key("ttl_s"), source.ttl_s, 1..=31_536_000)?;
-            self.range(&key("min_refresh_s"), source.min_refresh_s, 1..=31_536_000)?;
-            self.range(&key("timeout_ms"), source.timeout_ms, 1..=600_000)?;
-            self.range(&key("max_body_bytes"), source.max_body_bytes, 1024..=1_073_741_824)?;
-        }
-        Ok(())
+        self.rules.discovery.ranges().into_iter().try_for_each(|(key, value, allowed)| self.range(&key, value, allowed))
     }
 
     fn fallback(&self) -> Result<(), InvalidConfig> {

@@ -1,12 +1,12 @@
 //! `GET /models` as OpenAI answers it, with the fields other providers and engines add to it.
 
-use super::{Fetched, SourceError, quoted, read, settle_prices};
+use super::price::{PriceUnit, quoted, settle_prices};
+use super::{Page, SourceError, Subject, page};
 use crate::catalog::{Entry, Locality};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use vox_base::Timestamp;
 
 /// What a provider calls the fields of its list; a path such as `meta.n_ctx_train` leads into objects, and the first
 /// path that leads to a number counts.
@@ -35,19 +35,6 @@ pub struct PriceFields {
     pub unit: PriceUnit,
 }
 
-/// What the prices of a list are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PriceUnit {
-    /// USD for one token.
-    #[default]
-    UsdPerToken,
-    /// USD for a million tokens.
-    UsdPerMtok,
-    /// USD each, for what is not counted in tokens.
-    Usd,
-}
-
 impl Default for ListMapping {
     fn default() -> Self {
         let paths = |all: &[&str]| all.iter().map(|path| (*path).to_owned()).collect();
@@ -70,29 +57,33 @@ impl Default for PriceFields {
     }
 }
 
-/// Reads a provider's model list; `local` says that it is an engine of the user's own.
-///
-/// # Errors
-/// The body is no such list, or more than a fifth of its entries cannot be read.
-pub fn openai_compatible(provider: &str, local: bool, mapping: &ListMapping, body: &[u8], at: Timestamp) -> Result<Fetched, SourceError> {
-    let locality = if local { Locality::Local } else { Locality::Remote };
-    read(provider, body, at, |raw, notes| {
-        let model: Fields = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-        let id: String = model.get("id").and_then(|id| serde_json::from_str(id.get()).ok()).ok_or("expected a text `id`")?;
-        let mut entry = Entry {
-            context_tokens: number(&model, &mapping.context),
-            max_output_tokens: number(&model, &mapping.max_output),
-            locality: Some(locality),
-            ..Entry::new(provider, &id)
-        };
-        let fields = &mapping.pricing;
-        let quotes = [("input", &fields.input, 0), ("output", &fields.output, 1), ("cache_read", &fields.cache_read, 2)]
-            .into_iter()
-            .filter_map(|(class, path, place)| Some((place, quoted(lead(&model, path)?, fields.unit, class, notes))))
-            .collect();
-        settle_prices(&mut entry, quotes);
-        Ok(entry)
-    })
+/// Reads a page; this form of list has only one.
+pub(super) fn list(body: &[u8]) -> Result<Page<'_>, SourceError> {
+    #[derive(Deserialize)]
+    struct List<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a RawValue>,
+    }
+    Ok(Page { entries: page::<List<'_>>(body)?.data, next: None })
+}
+
+/// Reads one model.
+pub(super) fn entry(subject: &Subject, raw: &RawValue, notes: &mut Vec<String>) -> Result<Option<Entry>, String> {
+    let model: Fields = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+    let id: String = model.get("id").and_then(|id| serde_json::from_str(id.get()).ok()).ok_or("expected a text `id`")?;
+    let mut entry = Entry {
+        context_tokens: number(&model, &subject.mapping.context),
+        max_output_tokens: number(&model, &subject.mapping.max_output),
+        locality: Some(if subject.local { Locality::Local } else { Locality::Remote }),
+        ..Entry::new(&subject.provider, &id)
+    };
+    let fields = &subject.mapping.pricing;
+    let quotes = [("input", &fields.input, 0), ("output", &fields.output, 1), ("cache_read", &fields.cache_read, 2)]
+        .into_iter()
+        .filter_map(|(class, path, place)| Some((place, quoted(lead(&model, path)?, fields.unit, class, notes))))
+        .collect();
+    settle_prices(&mut entry, quotes);
+    Ok(Some(entry))
 }
 
 type Fields<'a> = BTreeMap<String, &'a RawValue>;

@@ -1,13 +1,11 @@
 //! OpenRouter's `GET /models` (openrouter.ai/docs, "List available models").
 
-use super::{Fetched, PriceUnit, SourceError, quoted, read, settle_prices};
+use super::Subject;
+use super::price::{PriceUnit, quoted, settle_prices};
 use crate::catalog::{Capability, Entry, Locality};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use vox_base::Timestamp;
-
-const PROVIDER: &str = "openrouter";
 
 /// Names of OpenRouter's price fields, in the order of our classes.
 const PRICE_FIELDS: [(&str, usize, PriceUnit); 7] = [
@@ -48,18 +46,13 @@ struct TopProvider {
     max_completion_tokens: Option<u64>,
 }
 
-/// Reads OpenRouter's model list.
-///
-/// # Errors
-/// The body is no such list, or more than a fifth of its entries cannot be read.
-pub fn openrouter(body: &[u8], at: Timestamp) -> Result<Fetched, SourceError> {
-    read(PROVIDER, body, at, |raw, notes| {
-        let model: Model = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-        Ok(entry(&model, notes))
-    })
+/// Reads one model.
+pub(super) fn entry(subject: &Subject, raw: &RawValue, notes: &mut Vec<String>) -> Result<Option<Entry>, String> {
+    let model: Model = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+    Ok(Some(described(subject, &model, notes)))
 }
 
-fn entry(model: &Model, notes: &mut Vec<String>) -> Entry {
+fn described(subject: &Subject, model: &Model, notes: &mut Vec<String>) -> Entry {
     let capabilities = model
         .supported_parameters
         .iter()
@@ -73,7 +66,7 @@ fn entry(model: &Model, notes: &mut Vec<String>) -> Entry {
         max_output_tokens: model.top_provider.max_completion_tokens,
         capabilities: Some(capabilities),
         locality: Some(Locality::Remote),
-        ..Entry::new(PROVIDER, &model.id)
+        ..Entry::new(&subject.provider, &model.id)
     };
     let quotes = PRICE_FIELDS.iter().filter_map(|(name, class, unit)| {
         let raw = model.pricing.get(*name)?;

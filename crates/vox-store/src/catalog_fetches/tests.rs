@@ -18,11 +18,12 @@ fn fetch(n: u8, source: &'static str) -> CatalogFetch {
 }
 
 #[tokio::test]
-async fn the_latest_attempt_of_each_source_is_shown() {
+async fn the_attempts_since_a_moment_are_shown_in_their_order() {
     let home = tempfile::tempdir().unwrap();
     let store = sample::open(home.path());
     for (n, source) in [(1, "openrouter"), (3, "local"), (2, "openrouter")] {
         store.record_fetch(fetch(n, source)).await.unwrap();
     }
-    assert_eq!(store.latest_fetches().await.unwrap(), [fetch(3, "local"), fetch(2, "openrouter")]);
+    let since = store.fetches_since(NOON.plus_millis(2)).await.unwrap();
+    assert_eq!(since, [fetch(2, "openrouter"), fetch(3, "local")]);
 }

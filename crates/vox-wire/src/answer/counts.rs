@@ -33,8 +33,8 @@ impl Counts {
     pub(super) fn read(&mut self, usage: Value<'_>) {
         for (key, value) in usage.entries() {
             match key.as_ref() {
-                "prompt_tokens" | "input_tokens" => self.set(value, |counts| &mut counts.input),
-                "completion_tokens" | "output_tokens" => self.set(value, |counts| &mut counts.output),
+                "prompt_tokens" | "input_tokens" | "prompt_eval_count" => self.set(value, |counts| &mut counts.input),
+                "completion_tokens" | "output_tokens" | "eval_count" => self.set(value, |counts| &mut counts.output),
                 "prompt_cache_miss_tokens" => self.set(value, |counts| &mut counts.missed),
                 "prompt_cache_hit_tokens" | "cache_read_input_tokens" | "cached_tokens" => self.set(value, |counts| &mut counts.cache_read),
                 "cache_creation_input_tokens" => self.set(value, |counts| &mut counts.cache_write),

@@ -1,6 +1,6 @@
-//! Reads an answer of either dialect, event by event or whole.
+//! Reads an answer of any dialect, event by event or whole.
 
-use super::{Delta, Tally, UpstreamError, UsageRules, anthropic, openai};
+use super::{Delta, Tally, UpstreamError, UsageRules, anthropic, ollama, openai};
 use crate::json::{Document, Kind, Slot, Value};
 use crate::{Dialect, sse};
 use bytes::Bytes;
@@ -129,6 +129,7 @@ impl Reader {
         let facts = match self.dialect {
             Dialect::Openai => openai::chunk(self, document.root(), sink),
             Dialect::Anthropic => anthropic::event(self, event.name(), document.root(), sink),
+            Dialect::Ollama => ollama::chunk(self, document.root(), sink),
         };
         self.tape = document.into_tape();
         facts
@@ -142,6 +143,7 @@ impl Reader {
         let facts = match self.dialect {
             Dialect::Openai => openai::whole(self, body.root(), sink)?,
             Dialect::Anthropic => anthropic::whole(self, body.root(), sink)?,
+            Dialect::Ollama => ollama::whole(self, body.root(), sink)?,
         };
         self.tally.is_whole = !facts.error;
         Ok(facts)

@@ -24,8 +24,10 @@ impl StopReason {
     #[must_use]
     pub fn read(dialect: Dialect, raw: &str) -> Self {
         match (dialect, raw) {
-            (Dialect::Openai, "stop") | (Dialect::Anthropic, "end_turn" | "stop_sequence") => Self::End,
-            (Dialect::Openai, "length") | (Dialect::Anthropic, "max_tokens" | "model_context_window_exceeded") => Self::Length,
+            (Dialect::Openai | Dialect::Ollama, "stop") | (Dialect::Anthropic, "end_turn" | "stop_sequence") => Self::End,
+            (Dialect::Openai | Dialect::Ollama, "length") | (Dialect::Anthropic, "max_tokens" | "model_context_window_exceeded") => {
+                Self::Length
+            }
             (Dialect::Openai, "tool_calls" | "function_call") | (Dialect::Anthropic, "tool_use") => Self::Tool,
             (Dialect::Openai, "content_filter") | (Dialect::Anthropic, "refusal") => Self::Refused,
             (Dialect::Anthropic, "pause_turn") => Self::Pause,
@@ -37,16 +39,17 @@ impl StopReason {
     #[must_use]
     pub fn write(self, dialect: Dialect, raw: &str) -> &str {
         match (dialect, self) {
-            (Dialect::Openai, Self::End) => "stop",
-            (Dialect::Openai, Self::Length) => "length",
-            (Dialect::Openai, Self::Tool) => "tool_calls",
-            (Dialect::Openai, Self::Refused) => "content_filter",
+            (_, Self::Unknown) => raw,
             (Dialect::Anthropic, Self::End) => "end_turn",
             (Dialect::Anthropic, Self::Length) => "max_tokens",
             (Dialect::Anthropic, Self::Tool) => "tool_use",
             (Dialect::Anthropic, Self::Refused) => "refusal",
             (Dialect::Anthropic, Self::Pause) => "pause_turn",
-            (Dialect::Openai, Self::Pause) | (_, Self::Unknown) => raw,
+            (_, Self::End) => "stop",
+            (_, Self::Length) => "length",
+            (_, Self::Tool) => "tool_calls",
+            (_, Self::Refused) => "content_filter",
+            (_, Self::Pause) => raw,
         }
     }
 

@@ -49,7 +49,8 @@ struct Choices {
 
 impl Tally {
     /// Returns whether the provider brought the answer to an end (gateway section 4.5): Anthropic by `message_stop`,
-    /// OpenAI by a finish reason for every choice, and by `[DONE]` too if `requires_done`. A body read whole is complete.
+    /// Ollama by `done`, OpenAI by a finish reason for every choice, and by `[DONE]` too if `requires_done`. A body read whole
+    /// is complete.
     #[must_use]
     pub fn is_complete(&self, dialect: Dialect, requires_done: bool) -> bool {
         let every_choice = self.choices.begun != 0 && self.choices.begun & !self.choices.ended == 0;
@@ -57,7 +58,7 @@ impl Tally {
             && match dialect {
                 _ if self.is_whole => true,
                 Dialect::Openai => every_choice && (self.saw_end || !requires_done),
-                Dialect::Anthropic => self.saw_end,
+                Dialect::Anthropic | Dialect::Ollama => self.saw_end,
             }
     }
 

@@ -1,3 +1,4 @@
+mod ollama;
 mod streams;
 mod usage;
 

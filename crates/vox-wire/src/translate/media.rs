@@ -38,6 +38,19 @@ fn put_remote_image(out: &mut Out, url: &str, target: &Target, at: At<'_>) -> Re
     Ok(())
 }
 
+/// Returns the base64 text of an image that is given as a data URL.
+pub(super) fn inline_image<'a>(url: Cow<'a, str>, at: At<'_>) -> Result<Cow<'a, str>, Untranslatable> {
+    let Some(data) = url.strip_prefix("data:") else { return Err(Untranslatable::ImageUrl { pointer: at.to_string() }) };
+    let Some((media_type, _)) = data.split_once(";base64,") else {
+        return Err(refused(Group::Block, "image_url", at, "a data URL must be base64"));
+    };
+    let start = "data:".len() + media_type.len() + ";base64,".len();
+    Ok(match url {
+        Cow::Borrowed(url) => Cow::Borrowed(&url[start..]),
+        Cow::Owned(url) => Cow::Owned(url[start..].to_owned()),
+    })
+}
+
 /// Writes the OpenAI part for an Anthropic image block.
 pub(super) fn put_openai_image(out: &mut Out, block: Value<'_>, target: &Target, at: At<'_>) -> Result<(), Untranslatable> {
     let source = block.get("source");

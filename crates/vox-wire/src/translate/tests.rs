@@ -1,4 +1,5 @@
 mod content;
+mod ollama;
 mod table;
 
 use super::*;
@@ -12,7 +13,7 @@ fn chat(dialect: Dialect, body: &str) -> Chat {
 const fn other(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::Openai => Dialect::Anthropic,
-        Dialect::Anthropic => Dialect::Openai,
+        Dialect::Anthropic | Dialect::Ollama => Dialect::Openai,
     }
 }
 

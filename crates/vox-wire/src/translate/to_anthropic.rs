@@ -77,7 +77,7 @@ impl<'a> Gathered<'a> {
 }
 
 /// Returns whether a value is the one a provider assumes anyway.
-fn says_nothing(key: &str, value: Value<'_>) -> bool {
+pub(super) fn says_nothing(key: &str, value: Value<'_>) -> bool {
     match key {
         "n" => value.raw() == "1",
         "logprobs" | "store" => value.raw() == "false",

@@ -78,6 +78,10 @@ pub struct Verdicts {
     openai_to_anthropic: ToAnthropic,
     /// From Anthropic messages to OpenAI chat.
     anthropic_to_openai: ToOpenai,
+    /// From OpenAI chat to Ollama.
+    openai_to_ollama: FromOpenai,
+    /// From Anthropic messages to Ollama.
+    anthropic_to_ollama: FromAnthropic,
 }
 
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -97,6 +101,22 @@ struct ToAnthropic {
 struct ToOpenai {
     /// Most stop sequences OpenAI takes; more are refused.
     stop_sequences_max: usize,
+    /// Verdict of every field, by group.
+    #[schemars(schema_with = "anthropic_fields_schema")]
+    fields: Pair,
+}
+
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FromOpenai {
+    /// Verdict of every field, by group.
+    #[schemars(schema_with = "openai_fields_schema")]
+    fields: Pair,
+}
+
+#[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FromAnthropic {
     /// Verdict of every field, by group.
     #[schemars(schema_with = "anthropic_fields_schema")]
     fields: Pair,
@@ -182,6 +202,8 @@ impl Verdicts {
         for (dialect, path, pair) in [
             (Dialect::Openai, "openai_to_anthropic.fields", &verdicts.openai_to_anthropic.fields),
             (Dialect::Anthropic, "anthropic_to_openai.fields", &verdicts.anthropic_to_openai.fields),
+            (Dialect::Openai, "openai_to_ollama.fields", &verdicts.openai_to_ollama.fields),
+            (Dialect::Anthropic, "anthropic_to_ollama.fields", &verdicts.anthropic_to_ollama.fields),
         ] {
             check_fields(&document, path, dialect, pair)?;
         }
@@ -192,6 +214,8 @@ impl Verdicts {
         match (from, to) {
             (_, Dialect::Anthropic) => &self.openai_to_anthropic.fields,
             (_, Dialect::Openai) => &self.anthropic_to_openai.fields,
+            (Dialect::Anthropic, Dialect::Ollama) => &self.anthropic_to_ollama.fields,
+            (_, Dialect::Ollama) => &self.openai_to_ollama.fields,
         }
     }
 
@@ -256,12 +280,13 @@ fn fields_schema(dialect: Dialect, generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "additionalProperties": false, "properties": group_schemas, "required": required})
 }
 
-/// Returns every request field of a dialect that vox knows, as `group.name`.
+/// Returns every request field of a dialect that vox knows, as `group.name`; none of a dialect that no caller speaks.
 #[must_use]
 pub const fn known_fields(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
         Dialect::Openai => OPENAI,
         Dialect::Anthropic => ANTHROPIC,
+        Dialect::Ollama => &[],
     }
 }
 

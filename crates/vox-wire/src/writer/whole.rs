@@ -74,7 +74,7 @@ impl Answer {
     pub fn write(&self, dialect: Dialect, shown: &Shown) -> Result<Bytes, Malformed> {
         let mut out = Out::with_capacity(512);
         match dialect {
-            Dialect::Openai => out.object(|out| self.openai(out, shown)),
+            Dialect::Openai | Dialect::Ollama => out.object(|out| self.openai(out, shown)),
             Dialect::Anthropic => out.try_object(|out| self.anthropic(out, shown))?,
         }
         Ok(out.finish())

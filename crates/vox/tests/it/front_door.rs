@@ -121,11 +121,11 @@ fn check_engine(list: &str) {
     let engine = FakeProvider::start();
     engine.on("/v1/models", [Reply::raw(list)]);
     engine.on("/v1/chat/completions", [Answer::text("hello").openai()]);
-    let setup = bare().env("VOX_PROVIDER_OLLAMA_BASE_URL", &format!("{}/v1", engine.url()));
+    let setup = bare().env("VOX_PROVIDER_LMSTUDIO_BASE_URL", &format!("{}/v1", engine.url()));
     let _downed = Downed(&setup);
     let data = setup.json(&["up", "--detach", "--port", "0"]);
-    assert_eq!(data["engines"], json!(["ollama"]), "{data}");
-    assert_eq!(data["request"]["model"], "ollama/local-model", "{data}");
+    assert_eq!(data["engines"], json!(["lmstudio"]), "{data}");
+    assert_eq!(data["request"]["model"], "lmstudio/local-model", "{data}");
     assert_eq!(setup.value("SELECT cost_source AS s FROM llm_interactions"), "local");
 }
 
@@ -256,8 +256,8 @@ fn gw_39_a_ceiling_below_every_bound_ends_the_command_and_a_free_model_passes() 
         assert!(stderr(&output).contains("$0.0"), "the cheapest bound is shown: {}", stderr(&output));
     }
     assert_eq!(fake.n_requests(), 0);
-    let free = Setup::new().env("VOX_PROVIDER_OLLAMA_BASE_URL", &format!("{}/v1", fake.url()));
-    let output = free.vox(&["chat", "-m", "ollama/some-model", "--max-usd", "0.0000001", "hi"]);
+    let free = Setup::new().env("VOX_PROVIDER_LMSTUDIO_BASE_URL", &format!("{}/v1", fake.url()));
+    let output = free.vox(&["chat", "-m", "lmstudio/some-model", "--max-usd", "0.0000001", "hi"]);
     assert_eq!(stdout(&output), "cheap\n", "{}", stderr(&output));
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands, in its helpers too")]
 
 mod node;
+mod ollama;
 
 mod cli_form;
 mod crash;

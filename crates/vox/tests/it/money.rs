@@ -96,8 +96,8 @@ fn gw_32_an_amount_the_provider_states_wins_and_the_computed_one_stays_beside_it
 #[test]
 fn gw_32_an_engine_of_ones_own_costs_nothing_by_contract() {
     let fake = FakeProvider::scripted([Answer::text("free").openai()]);
-    let node = Setup::new().env("VOX_PROVIDER_OLLAMA_BASE_URL", &format!("{}/v1", fake.url())).start();
-    let answer = node.post("/v1/chat/completions", &json!({"model": "ollama/some-model", "messages": []}));
+    let node = Setup::new().env("VOX_PROVIDER_LMSTUDIO_BASE_URL", &format!("{}/v1", fake.url())).start();
+    let answer = node.post("/v1/chat/completions", &json!({"model": "lmstudio/some-model", "messages": []}));
     check_answer(&node, &answer, [Some(10), Some(0), None, None, Some(5), Some(0)], Some(0), "local");
 }
 

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, Entry, Layer, PriceOverlay, Prices, Tier, Trust};
 use crate::contract::{Contract, SourceRules};
 use crate::evidence::{Evidence, Unit};
-use crate::source::due;
+use crate::source::{ListMapping, Past, Reading, SourceKind, Subject, due, is_stale};
 use crate::world::{NOW, World, entry, explicit, unit};
 use crate::{Decision, Prefer, Wanted, parse_name};
 use std::collections::BTreeSet;
@@ -73,9 +73,40 @@ fn with(contract: &Contract, change: impl Fn(&mut World)) -> String {
     shown(&world.decide())
 }
 
-fn schedule(rules: &SourceRules) -> String {
-    let age = |s: i64| Some(NOW.plus_millis(-s * 1000));
-    format!("{:?} {:?} {:?}", due(rules, None, false, NOW), due(rules, age(10), false, NOW), due(rules, age(10), true, NOW))
+/// When a list of each age is fetched, within which limits, and whether it counts as stale.
+fn schedule(rules: &SourceRules, force_min_s: u32) -> String {
+    let past = |age_s: i64| Past { fetched_at: Some(NOW.plus_millis(-age_s * 1000)), seed: 7, ..Past::default() };
+    let fetched_at = NOW.plus_millis(-150_000_000);
+    format!(
+        "{:?} {:?} {:?} {}",
+        due("one", rules, &Past::default(), None, NOW),
+        due("one", rules, &past(10), None, NOW),
+        due("one", rules, &past(10), Some(force_min_s), NOW),
+        is_stale(rules, fetched_at, NOW)
+    )
+}
+
+/// Reads a list of two pages, and an Ollama model that says nothing but how long it was made.
+fn readings(contract: &Contract) -> String {
+    let discovery = &contract.rules().discovery;
+    let subject = |kind, path: &str| Subject {
+        provider: "one".into(),
+        kind,
+        local: true,
+        mapping: ListMapping::default(),
+        path: path.into(),
+        max_pages: discovery.max_pages,
+        ollama_num_ctx_cap: discovery.ollama_num_ctx_cap,
+        at: NOW,
+    };
+    let mut paged = Reading::new(subject(SourceKind::Anthropic, "/models"));
+    let page = paged.take(br#"{"data":[],"has_more":true,"last_id":"a"}"#);
+    let mut ollama = Reading::new(subject(SourceKind::Ollama, "/api/tags"));
+    let show = br#"{"model_info":{"general.architecture":"x","x.context_length":99999}}"#;
+    for body in [&br#"{"models":[{"name":"m"}]}"#[..], br#"{"models":[]}"#, show] {
+        ollama.take(body).unwrap();
+    }
+    format!("{page:?} {:?}", ollama.finish().unwrap().entries[0].context_effective_tokens)
 }
 
 fn task_rows(rows: &mut Vec<Row>) {
@@ -182,19 +213,31 @@ fn rule_rows(rows: &mut Vec<Row>) {
 
 fn discovery_rows(rows: &mut Vec<Row>) {
     type Rules = fn(&Contract) -> &SourceRules;
-    let sources: [(&str, Rules); 3] = [
-        ("openrouter", |c| &c.rules().discovery.openrouter),
-        ("openai_compatible", |c| &c.rules().discovery.openai_compatible),
-        ("local", |c| &c.rules().discovery.local),
+    let sources: [(&str, Rules); 6] = [
+        ("openrouter", |c| c.rules().discovery.rules(SourceKind::Openrouter, false)),
+        ("openai_compatible", |c| c.rules().discovery.rules(SourceKind::OpenaiCompatible, false)),
+        ("anthropic", |c| c.rules().discovery.rules(SourceKind::Anthropic, false)),
+        ("google", |c| c.rules().discovery.rules(SourceKind::Google, false)),
+        ("ollama", |c| c.rules().discovery.rules(SourceKind::Ollama, true)),
+        ("local", |c| c.rules().discovery.rules(SourceKind::OpenaiCompatible, true)),
     ];
+    rows.push(row("discovery.force_min_s", "60", |c: &Contract| {
+        schedule(&c.rules().discovery.openrouter, c.rules().discovery.force_min_s)
+    }));
+    rows.push(row("discovery.max_pages", "1", readings));
+    rows.push(row("discovery.ollama_num_ctx_cap", "65536", readings));
     for (name, rules) in sources {
-        let mut add =
-            |field: &str, value: &str| rows.push(row(format!("discovery.{name}.{field}"), value, move |c: &Contract| schedule(rules(c))));
-        add("enabled", "false");
-        add("ttl_s", "100000");
-        add("min_refresh_s", "20");
-        add("timeout_ms", "1234");
-        add("max_body_bytes", "65536");
+        let shipped = rules(&Contract::builtin()).clone();
+        let mut add = |field: &str, value: String| {
+            rows.push(row(format!("discovery.{name}.{field}"), value, move |c: &Contract| schedule(rules(c), 30)));
+        };
+        add("enabled", "false".into());
+        add("ttl_s", "100000".into());
+        add("min_refresh_s", "90000".into());
+        add("jitter_ms", (shipped.jitter_ms + 50_000).to_string());
+        add("max_age_s", if shipped.max_age_s > 150_000 { "140000" } else { "160000" }.into());
+        add("timeout_ms", "1234".into());
+        add("max_body_bytes", "65536".into());
     }
 }
 

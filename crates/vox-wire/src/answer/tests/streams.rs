@@ -253,6 +253,9 @@ fn gw_14_stop_reasons() {
         (Dialect::Anthropic, "refusal", Refused),
         (Dialect::Anthropic, "pause_turn", Pause),
         (Dialect::Anthropic, "stop", Unknown),
+        (Dialect::Ollama, "stop", End),
+        (Dialect::Ollama, "length", Length),
+        (Dialect::Ollama, "load", Unknown),
     ] {
         let (line, body) = match dialect {
             Dialect::Openai => (
@@ -263,6 +266,10 @@ fn gw_14_stop_reasons() {
                 format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"{raw}"}}}}"#),
                 format!(r#"{{"content":[],"stop_reason":"{raw}"}}"#),
             ),
+            Dialect::Ollama => {
+                let last = format!(r#"{{"message":{{"content":"x"}},"done":true,"done_reason":"{raw}"}}"#);
+                (last.clone(), last)
+            }
         };
         for tally in [read(dialect, &[&line]).1, read_whole(dialect, UsageRules::default(), &body).1] {
             assert_eq!((tally.stop, tally.stop_raw.as_deref()), (Some(reason), Some(raw)), "{dialect} {raw}");

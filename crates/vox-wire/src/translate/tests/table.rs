@@ -14,7 +14,11 @@ fn the_contract_its_schema_and_its_type_agree() {
 
 #[test]
 fn gw_07_a_gap_or_a_leftover_is_an_error() {
-    for field in [("openai_to_anthropic", "request", "seed"), ("anthropic_to_openai", "block", "thinking")] {
+    for field in [
+        ("openai_to_anthropic", "request", "seed"),
+        ("anthropic_to_openai", "block", "thinking"),
+        ("anthropic_to_ollama", "tool", "server"),
+    ] {
         let error = Verdicts::parse("t", &with_verdict(field, None)).unwrap_err();
         assert!(error.to_string().contains(field.2), "{error}");
     }
@@ -55,7 +59,7 @@ fn with_verdict((pair, group, name): (&str, &str, &str), verdict: Option<&str>) 
 fn sample(dialect: Dialect, field: &str) -> String {
     let (top, messages) = match dialect {
         Dialect::Openai => openai_sample(field),
-        Dialect::Anthropic => anthropic_sample(field),
+        Dialect::Anthropic | Dialect::Ollama => anthropic_sample(field),
     };
     let messages = if messages.is_empty() { r#"{"role":"user","content":"hi"}"# } else { messages };
     let bound = if top.contains("\"max_") { "" } else { r#","max_tokens":9000"# };
@@ -210,25 +214,31 @@ fn anthropic_sample(field: &str) -> (&'static str, &'static str) {
 
 #[test]
 fn gw_07_every_verdict_of_every_field_is_obeyed() {
-    for dialect in Dialect::ALL {
-        let pair = format!("{dialect}_to_{}", other(dialect));
-        for field in known_fields(dialect) {
-            let (group, name) = field.split_once('.').unwrap();
-            let request = chat(dialect, &sample(dialect, field));
-            let outcomes = ["map", "convert", "ignore", "refuse"].map(|verdict| {
-                let verdicts = Verdicts::parse("t", &with_verdict((&pair, group, name), Some(verdict))).unwrap();
-                request.translate(other(dialect), "n", &Target::default(), &verdicts, false)
-            });
-            let shown = if group == "request" { name } else { field };
-            let [mapped, converted, ignored, refused] = &outcomes;
-            assert!(converted.as_ref().unwrap().converted.contains(&shown.to_owned()), "{pair} {field}: {converted:?}");
-            assert!(ignored.as_ref().unwrap().ignored.contains(&shown.to_owned()), "{pair} {field}: {ignored:?}");
-            assert!(matches!(refused, Err(Untranslatable::Param { field: named, .. }) if named == shown), "{pair} {field}: {refused:?}");
-            let mapped = mapped.as_ref().unwrap();
-            assert!(!mapped.ignored.contains(&shown.to_owned()), "{pair} {field}");
-            assert_ne!(mapped, converted.as_ref().unwrap(), "{pair} {field}");
+    for from in Dialect::CALLERS {
+        for to in Dialect::ALL.into_iter().filter(|to| *to != from) {
+            for field in known_fields(from) {
+                check_verdicts(from, to, field);
+            }
         }
     }
+}
+
+fn check_verdicts(from: Dialect, to: Dialect, field: &str) {
+    let pair = format!("{from}_to_{to}");
+    let (group, name) = field.split_once('.').unwrap();
+    let request = chat(from, &sample(from, field));
+    let outcomes = ["map", "convert", "ignore", "refuse"].map(|verdict| {
+        let verdicts = Verdicts::parse("t", &with_verdict((&pair, group, name), Some(verdict))).unwrap();
+        request.translate(to, "n", &Target::default(), &verdicts, false)
+    });
+    let shown = if group == "request" { name } else { field };
+    let [mapped, converted, ignored, refused] = &outcomes;
+    assert!(converted.as_ref().unwrap().converted.contains(&shown.to_owned()), "{pair} {field}: {converted:?}");
+    assert!(ignored.as_ref().unwrap().ignored.contains(&shown.to_owned()), "{pair} {field}: {ignored:?}");
+    assert!(matches!(refused, Err(Untranslatable::Param { field: named, .. }) if named == shown), "{pair} {field}: {refused:?}");
+    let mapped = mapped.as_ref().unwrap();
+    assert!(!mapped.ignored.contains(&shown.to_owned()), "{pair} {field}");
+    assert_ne!(mapped, converted.as_ref().unwrap(), "{pair} {field}");
 }
 
 #[test]

@@ -1,24 +1,12 @@
 //! Messages of OpenAI chat as Anthropic `system` and `messages`.
 
-use crate::json::{Document, Kind, Out, Value};
-use crate::translate::ledger::{At, Ledger, refused};
+use crate::json::{Kind, Out, Value};
+use crate::translate::from_openai::{Message, call_arguments, judge};
+use crate::translate::ledger::{At, Ledger};
 use crate::translate::media::{anthropic_tool_id, put_anthropic_image};
 use crate::translate::verdicts::Group;
 use crate::translate::{Target, Untranslatable};
-use bytes::Bytes;
 use std::borrow::Cow;
-
-/// A message whose fields have been judged.
-struct Message<'a> {
-    index: usize,
-    role: Cow<'a, str>,
-    content: Option<Value<'a>>,
-    refusal: Option<Value<'a>>,
-    tool_calls: Option<Value<'a>>,
-    tool_call_id: Option<Value<'a>>,
-    /// Fields copied as they are.
-    others: Vec<(Cow<'a, str>, Value<'a>)>,
-}
 
 /// Returns whether the conversation waits for a model that has called tools: no user has spoken since.
 pub(super) fn ends_in_unsigned_tool_calls(messages: Value<'_>) -> bool {
@@ -59,32 +47,6 @@ pub(super) fn put(ledger: &mut Ledger<'_>, out: &mut Out, messages: Value<'_>, t
         }
         Ok(())
     })
-}
-
-fn judge<'a>(ledger: &mut Ledger<'_>, message: Value<'a>, index: usize) -> Result<Option<Message<'a>>, Untranslatable> {
-    let list = At::Key(&At::Root, "messages");
-    let at = At::Index(&list, index);
-    let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
-    if !ledger.judge(Group::Role, &role, At::Key(&at, "role"), false)? {
-        return Ok(None);
-    }
-    let mut judged = Message { index, role, content: None, refusal: None, tool_calls: None, tool_call_id: None, others: Vec::new() };
-    for (key, value) in message.entries().filter(|(key, value)| key != "role" && !value.is_null()) {
-        let empty = value.items().next().is_none() && value.kind() == Kind::Array;
-        if !ledger.judge(Group::Message, &key, At::Key(&at, &key), empty)? {
-            continue;
-        }
-        match key.as_ref() {
-            "content" => judged.content = Some(value),
-            "refusal" => judged.refusal = Some(value),
-            "tool_calls" => judged.tool_calls = Some(value),
-            "tool_call_id" => judged.tool_call_id = Some(value),
-            // Reasoning that this provider did not sign is of no use to it.
-            "reasoning" | "reasoning_content" | "reasoning_details" => {}
-            _ => judged.others.push((key, value)),
-        }
-    }
-    Ok(Some(judged))
 }
 
 fn put_message(
@@ -223,12 +185,7 @@ fn put_calls(ledger: &mut Ledger<'_>, out: &mut Out, message: &Message<'_>) -> R
 }
 
 fn put_call(out: &mut Out, call: Value<'_>, function: Value<'_>, at: At<'_>) -> Result<(), Untranslatable> {
-    let arguments = function.get("arguments").and_then(Value::as_str).unwrap_or_default();
-    let arguments = if arguments.trim().is_empty() { Cow::Borrowed("{}") } else { arguments };
-    let is_object = Document::parse(Bytes::copy_from_slice(arguments.as_bytes())).is_ok_and(|parsed| parsed.root().kind() == Kind::Object);
-    if !is_object {
-        return Err(refused(Group::ToolCall, "function", at, "the provider needs arguments that are a JSON object"));
-    }
+    let arguments = call_arguments(function, at)?;
     out.object(|out| {
         out.key("type").str("tool_use");
         let id = call.get("id").and_then(Value::as_str).unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::output::{Answer, table};
 use serde_json::json;
 use vox_base::{Coded, Kind};
-use vox_node::discovery::{Discovery, Fetch, Outcome, Standing, State, Wanted, record, standing, with_failures};
+use vox_node::discovery::{Discovery, Fetch, Outcome, Standing, State, Wanted, record, standing, with_requests};
 use vox_node::doctor::age;
 
 /// Fetch the model lists that are due; a list is taken whole or not at all.
@@ -77,15 +77,14 @@ fn standings(context: &Context) -> Result<Vec<Standing>> {
     let snapshot = context.preview()?;
     let standings = standing(&context.dirs()?.cache.path, &snapshot.contract, &snapshot.providers, &snapshot.board, context.now()).0;
     match context.existing_store()? {
-        Some(store) => block_on(with_failures(standings, &store))?,
+        Some(store) => block_on(with_requests(standings, &store, context.now()))?,
         None => Ok(standings),
     }
 }
 
 fn check(context: &Context) -> Result {
     let standings = standings(context)?;
-    // An engine of the user's own is not running most of the time; its age says nothing.
-    let stale: Vec<&Standing> = standings.iter().filter(|standing| standing.state == State::Stale && !standing.local).collect();
+    let stale: Vec<&Standing> = standings.iter().filter(|standing| standing.is_too_old()).collect();
     if stale.is_empty() {
         return Ok(Answer::new("vox.model.discover.v1", json!({ "sources": standings }), "no list is older than its limit\n"));
     }

@@ -40,7 +40,7 @@ pub(super) fn look(context: &Context) -> Result<Found> {
             }
         }
         if provider.local
-            && let Some((address, path)) = endpoint(&provider.base_url, &provider.paths.models)
+            && let Some((address, path)) = endpoint(&provider.base_url, provider.models_path())
         {
             let id = provider.id.to_string();
             probes.push(std::thread::spawn(move || probe(id, address, &path)));
@@ -66,6 +66,8 @@ fn probe(id: String, address: SocketAddr, path: &str) -> Option<(String, Option<
     TcpStream::connect_timeout(&address, PROBE).ok()?;
     let (status, body) = Loopback { address }.send("GET", path).ok()?;
     let list: serde_json::Value = serde_json::from_slice(&body).ok()?;
-    let models = list["data"].as_array().filter(|_| status == 200)?;
-    Some((id, models.first().and_then(|model| model["id"].as_str()).map(str::to_owned)))
+    // OpenAI's form of a list, or Ollama's.
+    let (models, name) =
+        [("data", "id"), ("models", "name")].into_iter().find_map(|(list_name, name)| Some((list[list_name].as_array()?, name)))?;
+    (status == 200).then(|| (id, models.first().and_then(|model| model[name].as_str()).map(str::to_owned)))
 }
