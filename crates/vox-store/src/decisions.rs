@@ -72,7 +72,7 @@ fn keep(tx: &mut dyn Tx, snapshot: &Snapshot, now: Timestamp) -> Result<(), Stor
         return Err(StoreError::value("route_snapshots.blob", "is not what its digest says"));
     }
     crate::row::fits::bytes("route_snapshots.blob", Some(&snapshot.blob), 16 * 1024 * 1024)?;
-    let touch = "UPDATE route_snapshots SET last_at = $2 WHERE digest = $1 AND last_at < $2 - 86400000";
+    let touch = "UPDATE route_snapshots SET last_at = $2 WHERE digest = $1 AND last_at < cast($2 AS bigint) - 86400000";
     tx.execute(touch, &[snapshot.digest.encode(), now.encode()])?;
     let sql = "INSERT INTO route_snapshots (digest, kind, blob, first_at, last_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING";
     tx.execute(sql, &[snapshot.digest.encode(), Value::Text(snapshot.kind), snapshot.blob.encode(), now.encode()]).map(|_| ())

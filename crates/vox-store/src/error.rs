@@ -26,6 +26,35 @@ pub enum StoreError {
         /// The newest schema version known here.
         known: i64,
     },
+    /// The shared database was made by an earlier release, and is migrated only when a person says so.
+    #[error("the database has schema version {found}, this release needs {known}")]
+    Behind {
+        /// Its schema version.
+        found: i64,
+        /// The newest schema version known here.
+        known: i64,
+    },
+    /// No engine serves this kind of address.
+    #[error("no store engine for `{0}:`")]
+    EngineUnknown(String),
+    /// The server is older than what is known to work.
+    #[error("{0} is too old for a store")]
+    EngineOld(String),
+    /// The address of the database cannot be read.
+    #[error("the address of the database cannot be read: {0}")]
+    Url(String),
+    /// The server cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The server does not let this role in, or not do this.
+    #[error("the database refuses: {0}")]
+    Denied(String),
+    /// Every connection to the server is in use.
+    #[error("every connection to the database is in use")]
+    PoolExhausted,
+    /// Others changed the same at the same time; it was not done.
+    #[error("the store is busy: others changed the same")]
+    Conflict,
     /// The schema is not the declared one.
     #[error("the schema was changed from outside: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Drift(Vec<Drift>),
@@ -97,10 +126,17 @@ impl StoreError {
             Self::SymlinkEscape(_) => "store.symlink_escape",
             Self::Foreign(_) => "store.foreign",
             Self::Newer { .. } => "store.newer",
+            Self::Behind { .. } => "store.behind",
+            Self::EngineUnknown(_) => "store.engine_unknown",
+            Self::EngineOld(_) => "store.engine_old",
+            Self::Url(_) => "store.url",
+            Self::Unreachable(_) => "store.unreachable",
+            Self::Denied(_) => "store.denied",
+            Self::PoolExhausted => "store.pool_exhausted",
             Self::Drift(_) => "store.drift",
             Self::MigrationEdited { .. } => "store.migration_edited",
             Self::Migration { .. } => "store.migration",
-            Self::Busy => "store.busy",
+            Self::Busy | Self::Conflict => "store.busy",
             Self::Full => "store.full",
             Self::Io(_) | Self::Closed => "store.io",
             Self::Corrupt(_) | Self::Damaged { .. } => "store.corrupt",
@@ -112,11 +148,15 @@ impl StoreError {
 
     const fn kind(&self) -> Kind {
         match self {
-            Self::SymlinkEscape(_) => Kind::Refused,
-            Self::Newer { .. } | Self::Drift(_) | Self::Migration { .. } => Kind::Stale,
-            Self::Foreign(_) | Self::MigrationEdited { .. } | Self::SqliteUnsafe(_) | Self::Damaged { .. } => Kind::Integrity,
+            Self::SymlinkEscape(_) | Self::Denied(_) => Kind::Refused,
+            Self::EngineUnknown(_) | Self::Url(_) => Kind::Usage,
+            Self::Newer { .. } | Self::Behind { .. } | Self::Drift(_) | Self::Migration { .. } => Kind::Stale,
+            Self::Foreign(_) | Self::MigrationEdited { .. } | Self::SqliteUnsafe(_) | Self::EngineOld(_) | Self::Damaged { .. } => {
+                Kind::Integrity
+            }
             Self::Io(_) | Self::Corrupt(_) => Kind::Integrity,
             Self::Value { .. } => Kind::Usage,
+            Self::Unreachable(_) | Self::PoolExhausted | Self::Conflict => Kind::Failed,
             Self::Missing(_) | Self::Busy | Self::Full | Self::NotFound(_) | Self::Closed => Kind::Failed,
         }
     }
@@ -127,6 +167,13 @@ impl StoreError {
             Self::SymlinkEscape(_) => "give the real path",
             Self::Foreign(_) => "choose another path with `--data-dir` or `--db`",
             Self::Newer { .. } => "use the release that made it, or a later one",
+            Self::Behind { .. } => "vox db migrate",
+            Self::EngineUnknown(_) => "give `sqlite:PATH`, a path, or `postgres://USER@HOST/DATABASE`",
+            Self::Url(_) => "correct `--db` or `VOX_DB_URL`",
+            Self::EngineOld(_) => "use PostgreSQL 15 or later",
+            Self::Unreachable(_) => "see whether the server runs, and whether `vox db path` names the right one",
+            Self::Denied(_) => "give the role its password, and the rights to the schema",
+            Self::PoolExhausted | Self::Conflict => "try again in a moment",
             Self::Drift(_) | Self::Damaged { .. } | Self::Migration { .. } => "vox db verify",
             Self::MigrationEdited { .. } | Self::SqliteUnsafe(_) => "use the released binary",
             Self::Busy => "try again; `vox status` says who else uses the store",
@@ -154,6 +201,37 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(text),
             Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch) => Self::value(&text, "is refused"),
             _ => Self::Io(text),
+        }
+    }
+}
+
+impl StoreError {
+    /// Returns whether the values are at fault, and not the engine.
+    pub(crate) const fn is_about_a_value(&self) -> bool {
+        matches!(self, Self::Value { .. })
+    }
+
+    /// Translates what the server, or the way to it, says. A detail of the server's may hold values, and stays there.
+    pub(crate) fn from_server(error: &tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            let source = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+            return Self::Unreachable(format!("{error}{source}"));
+        };
+        let text = refusal.message().to_owned();
+        match refusal.code().code() {
+            "40001" | "40P01" => Self::Conflict,
+            "55P03" | "57014" => Self::Busy,
+            "53100" => Self::Full,
+            "53300" => Self::PoolExhausted,
+            "42501" | "28000" | "28P01" | "3D000" | "3F000" => Self::Denied(text),
+            "XX001" | "XX002" => Self::Corrupt(text),
+            code if code.starts_with("57P") || code.starts_with("08") => Self::Unreachable(text),
+            code if code.starts_with("22") || code.starts_with("23") => {
+                let table = refusal.table().unwrap_or_default();
+                let column = refusal.column().or(refusal.constraint()).map_or_else(|| table.to_owned(), |part| format!("{table}.{part}"));
+                Self::value(&column, text)
+            }
+            code => Self::Io(format!("{text} ({code})")),
         }
     }
 }

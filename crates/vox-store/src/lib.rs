@@ -8,6 +8,7 @@ mod error;
 mod fs;
 pub mod kind;
 mod migrate;
+mod postgres;
 mod queue;
 mod retention;
 mod row;
@@ -41,11 +42,12 @@ pub use intent::{Intent, IntentLog};
 pub use keys::StoredKey;
 pub use outcomes::{Credit, NewOutcome, Posted, Unit};
 pub use pricing::Charged;
+pub use postgres::Target;
 pub use retention::Pruned;
 pub use row::Text;
 pub use scoreboard::{Grain, Measured, Measurements, ScoreKey, Span};
 pub use status::{FileStatus, MigrationStatus, Status};
-pub use store::{Access, OpenOptions, Store};
+pub use store::{Access, OpenOptions, Place, Store};
 pub use usage::{By, Totals, UsageLine, UsageQuery, UsageReport};
 pub use vault::{SealedRecord, VaultChange, VaultContents, VaultTip};
 pub use vox_contract::{Drift, File};
@@ -55,3 +57,5 @@ extern crate self as vox_store;
 #[cfg(test)]
 #[path = "../tests/sample.rs"]
 mod sample;
+#[cfg(test)]
+mod story;

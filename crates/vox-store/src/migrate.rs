@@ -19,7 +19,6 @@ pub(crate) struct Migration {
     pub(crate) file: File,
     pub(crate) sqlite: &'static str,
     /// The same step in the shared database; none for a file that is always local.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the other engine reads it"))]
     pub(crate) postgres: Option<&'static str>,
 }
 
@@ -41,6 +40,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: Some(include_str!("../migrations/0003_evidence/postgres.sql")),
     },
 ];
+
+/// Names a new store, once.
+pub(crate) const NAME_STORE: &str =
+    "INSERT INTO store_meta (key, value) VALUES ('store_id', $1), ('created_at', $2), ('keys_version', '0') ON CONFLICT DO NOTHING";
 
 /// How long a starter waits for another one that migrates.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
@@ -64,7 +67,7 @@ pub(crate) fn declared(file: File) -> Schema {
 }
 
 /// Splits generated schema text into statements; inside a trigger `;` ends a line that is indented.
-fn statements(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn statements(text: &str) -> impl Iterator<Item = &str> {
     text.split(";\n\n").filter_map(|statement| statement.find("CREATE").map(|at| statement[at..].trim_end().trim_end_matches(';')))
 }
 

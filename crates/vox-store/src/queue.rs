@@ -8,6 +8,7 @@ use crate::calls::SettledCall;
 use crate::tx::Tx;
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -26,6 +27,20 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// A settled call on its way; it is about two kilobytes, and in a box it is moved once.
 pub(crate) type Queued = Box<SettledCall>;
+
+/// Called with the calls of each commit.
+pub(crate) type Committed = dyn Fn(&[Queued]) + Send + Sync;
+
+/// How settled calls are written, and who hears of it; an engine knows neither tables nor intents.
+#[derive(Clone)]
+pub(crate) struct Settling {
+    /// Runs once before the settled calls of a batch and returns what `write` needs.
+    pub(crate) prepare: fn(&mut dyn Tx, &[Queued]) -> Result<crate::calls::Horizons, StoreError>,
+    /// Writes one call.
+    pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
+    /// Hears which calls are committed.
+    pub(crate) committed: Arc<Committed>,
+}
 
 /// An operation somebody waits for.
 pub(crate) trait Operation: Send {
@@ -178,6 +193,11 @@ impl Queue {
             state.sleep = Sleep::Awake;
             self.wake.wait_for(&mut state, Duration::from_millis(100));
         }
+    }
+
+    /// Returns whether nothing new is taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.state.lock().stopping
     }
 
     pub(crate) fn count_settled(&self, settled: usize, lost: usize) {

@@ -1,12 +1,19 @@
-//! Opening the files of a data directory, and handing work to their writers and readers.
+//! Opening the store of a data directory, and handing work to the engine it is for.
 //!
-//! `vox.db` opens at once, `vault.db` when it is first used. What the work is stands in the file of its noun.
+//! The shared tables open at once, in `vox.db` or in a PostgreSQL schema; `vault.db` is always a file here and opens when
+//! it is first used. What the work is stands in the file of its noun.
+
+mod place;
+mod shared;
 
 use crate::intent::IntentLog;
-use crate::sqlite::{self, Header, Readers, Settling, Writer};
+use crate::queue::Settling;
+use crate::sqlite::{self, Header, Readers, Writer};
 use crate::tx::Tx;
 use crate::{StoreError, calls, fs, kind, migrate};
 use parking_lot::Mutex;
+pub use place::Place;
+pub(crate) use shared::{FileEngine, ServerEngine, Shared};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -34,8 +41,10 @@ pub enum Access {
 pub struct OpenOptions {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// Another place for the state file.
-    pub db: Option<PathBuf>,
+    /// Another place for the shared tables than `vox.db` of the data directory.
+    pub db: Option<Place>,
+    /// Whether a shared database that an earlier release made may be migrated; a file always is.
+    pub may_migrate: bool,
     /// What may be done.
     pub access: Access,
     /// The present moment.
@@ -52,18 +61,12 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     options: OpenOptions,
-    state_path: PathBuf,
+    shared: Shared,
     vault_path: PathBuf,
-    state: Engine,
-    vault: Mutex<Option<Arc<Engine>>>,
+    vault: Mutex<Option<Arc<FileEngine>>>,
     intents: Arc<OnceLock<IntentLog>>,
     ended_unclean: bool,
     _lock: Option<std::fs::File>,
-}
-
-struct Engine {
-    writer: Option<Writer>,
-    readers: Readers,
 }
 
 impl Store {
@@ -71,49 +74,49 @@ impl Store {
     ///
     /// # Errors
     /// There is none and none may be made; a path leads out of the directory; a file is foreign, newer, damaged, drifted
-    /// or locked by a migration for over a minute. A foreign or newer file is left untouched.
+    /// or locked by a migration for over a minute. A foreign or newer file is left untouched. The same for a database,
+    /// which besides may be out of reach, or behind and not to be migrated.
     pub fn open(options: OpenOptions) -> Result<Self, StoreError> {
         let (root, state_path) = resolve(&options)?;
         let vault_path = fs::inside(&root, &root.join("vault.db"))?;
         judge(&vault_path, File::Vault)?;
-        let state_header = judge(&state_path, File::State)?;
-        if state_header == Header::Empty && options.access != Access::Create {
-            return Err(StoreError::Missing(state_path));
+        if let Some(path) = &state_path
+            && judge(path, File::State)? == Header::Empty
+            && options.access != Access::Create
+        {
+            return Err(StoreError::Missing(path.clone()));
         }
-        let (lock, ended_unclean) = lock(&root, &state_path, options.access)?;
+        let (lock, ended_unclean) = lock(&root, state_path.as_deref().unwrap_or(&vault_path), options.access)?;
         let intents = Arc::new(OnceLock::new());
-        let state = open_engine(&options, &state_path, File::State, ended_unclean, settling(&intents))?;
+        let shared = match (&options.db, state_path) {
+            (Some(Place::Server(target)), _) => Shared::Server(ServerEngine::open(&options, target, settling(&intents))?),
+            (_, path) => {
+                let path = path.unwrap_or_else(|| root.join("vox.db"));
+                Shared::File(open_engine(&options, &path, File::State, ended_unclean, settling(&intents))?)
+            }
+        };
         let vault = Mutex::new(None);
-        Ok(Self(Arc::new(Inner { options, state_path, vault_path, state, vault, intents, ended_unclean, _lock: lock })))
-    }
-
-    /// Returns the path of a file, whether or not it exists.
-    #[must_use]
-    pub fn path(&self, file: File) -> &Path {
-        match file {
-            File::State => &self.0.state_path,
-            File::Vault => &self.0.vault_path,
-        }
+        Ok(Self(Arc::new(Inner { options, shared, vault_path, vault, intents, ended_unclean, _lock: lock })))
     }
 
     /// Queues a call that has ended; it is committed within a few milliseconds, and its intent is closed then.
     /// Never waits, and is retried for as long as the process lives.
     pub fn settle(&self, call: calls::SettledCall) {
-        if let Some(writer) = &self.0.state.writer {
-            writer.queue.settle(Box::new(call));
+        if let Some(queue) = self.0.shared.queue() {
+            queue.settle(Box::new(call));
         }
     }
 
     /// Returns how many settled calls wait to be committed.
     #[must_use]
     pub fn settle_depth(&self) -> usize {
-        self.0.state.writer.as_ref().map_or(0, |writer| writer.queue.depth())
+        self.0.shared.queue().map_or(0, |queue| queue.depth())
     }
 
     /// Returns how many settled calls were refused by the engine; their intents stay open.
     #[must_use]
     pub fn settles_refused(&self) -> u64 {
-        self.0.state.writer.as_ref().map_or(0, |writer| writer.queue.lost())
+        self.0.shared.queue().map_or(0, |queue| queue.lost())
     }
 
     /// Waits until every call settled before is committed.
@@ -121,8 +124,8 @@ impl Store {
     /// # Errors
     /// The store is closed or busy.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        match &self.0.state.writer {
-            Some(writer) => writer.queue.flush().await,
+        match self.0.shared.queue() {
+            Some(queue) => queue.flush().await,
             None => Ok(()),
         }
     }
@@ -158,16 +161,16 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        self.0.state.write(work, &self.0.state_path).await
+        self.0.shared.write(work).await
     }
 
-    /// Runs reads of one snapshot.
+    /// Runs reads of one snapshot; like a write, work may be run again.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        self.0.state.readers.run(work).await
+        self.0.shared.read(work).await
     }
 
     pub(crate) async fn write_vault<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -175,8 +178,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
     {
-        let vault = self.vault()?;
-        vault.write(work, &self.0.vault_path).await
+        self.vault()?.write(work).await
     }
 
     /// Like [`Self::read`] for the vault file; `None` while there is none.
@@ -192,19 +194,16 @@ impl Store {
         vault.readers.run(work).await.map(Some)
     }
 
-    /// Lends a raw reading connection, for what only the engine knows.
-    pub(crate) fn inspect<T>(
-        &self,
-        file: File,
-        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        match file {
-            File::State => self.0.state.readers.with_raw(work),
-            File::Vault => self.vault()?.readers.with_raw(work),
-        }
+    /// Lends a raw reading connection of the vault, for what only the engine knows; `None` while there is none.
+    pub(crate) fn vault_file(&self) -> Result<Option<Arc<FileEngine>>, StoreError> {
+        if judge(&self.0.vault_path, File::Vault)? == Header::Empty { Ok(None) } else { self.vault().map(Some) }
     }
 
-    fn vault(&self) -> Result<Arc<Engine>, StoreError> {
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    fn vault(&self) -> Result<Arc<FileEngine>, StoreError> {
         let mut vault = self.0.vault.lock();
         if let Some(engine) = vault.as_ref() {
             return Ok(engine.clone());
@@ -216,25 +215,11 @@ impl Store {
     }
 }
 
-impl Engine {
-    async fn write<T, F>(&self, work: F, path: &Path) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
-    {
-        let writer = self.writer.as_ref().ok_or_else(|| StoreError::Missing(path.to_owned()))?;
-        writer.queue.run(work).await
-    }
-}
-
 impl Inner {
     fn close(&self) {
-        let vault = self.vault.lock().take();
-        for engine in std::iter::once(&self.state).chain(vault.as_deref()) {
-            engine.readers.close();
-            if let Some(writer) = &engine.writer {
-                writer.close(CLOSE_PATIENCE);
-            }
+        self.shared.close(CLOSE_PATIENCE);
+        if let Some(vault) = self.vault.lock().take() {
+            vault.close(CLOSE_PATIENCE);
         }
         if let Some(intents) = self.intents.get() {
             intents.close();
@@ -248,25 +233,37 @@ impl Drop for Inner {
     }
 }
 
-/// Returns the real data directory and the path of the state file in it or where the user put it.
-fn resolve(options: &OpenOptions) -> Result<(PathBuf, PathBuf), StoreError> {
-    if options.access == Access::Create {
+/// Returns the real data directory and the path of the state file in it or where the user put it; none for a server.
+fn resolve(options: &OpenOptions) -> Result<(PathBuf, Option<PathBuf>), StoreError> {
+    let may_make = options.access == Access::Create;
+    if may_make {
         fs::make_dir(&options.data_dir)?;
     }
-    let missing = |path: &Path| StoreError::Missing(path.to_owned());
-    let Some(db) = &options.db else {
-        let root = options.data_dir.canonicalize().map_err(|_| missing(&options.data_dir))?;
-        let state = fs::inside(&root, &root.join("vox.db"))?;
-        return Ok((root, state));
-    };
+    let real = |missing: &Path| options.data_dir.canonicalize().map_err(|_| StoreError::Missing(missing.to_owned()));
+    match &options.db {
+        None => {
+            let root = real(&options.data_dir)?;
+            let state = fs::inside(&root, &root.join("vox.db"))?;
+            Ok((root, Some(state)))
+        }
+        Some(Place::File(db)) => {
+            let state = resolve_file(db, may_make)?;
+            Ok((real(db)?, Some(state)))
+        }
+        // What is on the server can be read where nothing is on this machine.
+        Some(Place::Server(_)) => Ok((real(&options.data_dir).unwrap_or_else(|_| options.data_dir.clone()), None)),
+    }
+}
+
+fn resolve_file(db: &Path, may_make: bool) -> Result<PathBuf, StoreError> {
+    let missing = || StoreError::Missing(db.to_owned());
     let parent = db.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    if options.access == Access::Create {
+    if may_make {
         fs::make_dir(parent)?;
     }
-    let root = options.data_dir.canonicalize().map_err(|_| missing(db))?;
-    let parent = parent.canonicalize().map_err(|_| missing(db))?;
-    let name = db.file_name().ok_or_else(|| missing(db))?;
-    Ok((root, fs::inside(&parent, &parent.join(name))?))
+    let parent = parent.canonicalize().map_err(|_| missing())?;
+    let name = db.file_name().ok_or_else(missing)?;
+    fs::inside(&parent, &parent.join(name))
 }
 
 fn judge(path: &Path, file: File) -> Result<Header, StoreError> {
@@ -321,11 +318,11 @@ fn settling(intents: &Arc<OnceLock<IntentLog>>) -> Settling {
     }
 }
 
-fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, settling: Settling) -> Result<Engine, StoreError> {
+fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, settling: Settling) -> Result<FileEngine, StoreError> {
     let inspecting = options.access == Access::Inspect;
     let readers = Readers::new(path.to_owned(), inspecting);
     if inspecting {
-        return Ok(Engine { writer: None, readers });
+        return Ok(FileEngine { path: path.to_owned(), writer: None, readers });
     }
     // SQLite gives its side files the mode of the main one, so that is made first.
     drop(fs::make_file(path)?);
@@ -336,7 +333,7 @@ fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, sett
     migrate::migrate(&connection, file, options.now, options.vox_version)?;
     name_store(&connection, options)?;
     let writer = Writer::start(connection, path.to_owned(), file, settling)?;
-    Ok(Engine { writer: Some(writer), readers })
+    Ok(FileEngine { path: path.to_owned(), writer: Some(writer), readers })
 }
 
 /// Names a new store. Of several that open it at once one comes first, and may keep the file busy from then on: whoever
@@ -356,11 +353,8 @@ fn name_store(connection: &rusqlite::Connection, options: &OpenOptions) -> Resul
 }
 
 fn insert_name(tx: &mut dyn Tx, options: &OpenOptions) -> Result<(), StoreError> {
-    let sql =
-        "INSERT INTO store_meta (key, value) VALUES ('store_id', $1), ('created_at', $2), ('keys_version', '0') ON CONFLICT DO NOTHING";
     let (id, at) = (options.store_id.to_string(), options.now.millis().to_string());
-    tx.execute(sql, &[crate::row::Value::Text(&id), crate::row::Value::Text(&at)])?;
-    Ok(())
+    tx.execute(migrate::NAME_STORE, &[crate::row::Value::Text(&id), crate::row::Value::Text(&at)]).map(|_| ())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub(crate) fn options(data_dir: &Path) -> OpenOptions {
     OpenOptions {
         data_dir: data_dir.to_owned(),
         db: None,
+        may_migrate: false,
         access: Access::Create,
         now: NOON,
         vox_version: "0.0.0",
@@ -117,7 +118,8 @@ pub(crate) fn decision(decision_id: DecisionId, interaction_id: InteractionId, a
         task_source: Some("inferred".into()),
         complexity: Some(4),
         complexity_raw: Some(37),
-        features_json: r#"{"tools":3,"images":0,"input_tokens":812}"#.into(),
+        // As the server writes it back, so that rows can be compared.
+        features_json: r#"{"tools": 3, "images": 0, "input_tokens": 812}"#.into(),
         contract_digest: Digest::of(b"contract"),
         catalog_digest: Digest::of(b"catalog"),
         board_digest: Digest::of(b"board"),

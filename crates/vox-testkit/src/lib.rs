@@ -9,6 +9,7 @@ mod client;
 mod fake;
 mod home;
 mod ollama;
+mod postgres;
 mod reply;
 mod time;
 
@@ -17,5 +18,6 @@ pub use client::{Client, End, Event, Head, Response};
 pub use fake::{FakeProvider, Recorded};
 pub use home::TestHome;
 pub use ollama::{FakeOllama, OllamaModel};
+pub use postgres::Postgres;
 pub use reply::{Framing, Gate, Reply};
 pub use time::{FixedClock, SeededEntropy};

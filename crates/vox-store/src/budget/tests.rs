@@ -1,10 +1,10 @@
-use crate::sample::{self, DAY_MS, NOON, call, key_id};
+use crate::sample::{DAY_MS, NOON, call, key_id};
+use crate::story::{Home, on_both_engines};
 use vox_base::NanoUsd;
 
-#[tokio::test]
-async fn what_is_spent_since_a_day_is_the_same_before_and_after_the_roll_up() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(what_is_spent_since_a_day_is_the_same_before_and_after_the_roll_up);
+async fn what_is_spent_since_a_day_is_the_same_before_and_after_the_roll_up(home: Home) {
+    let store = home.open();
     for n in 0..10 {
         store.settle(call(n, NOON.plus_millis(n as i64 * DAY_MS)));
     }

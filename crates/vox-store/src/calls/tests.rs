@@ -1,5 +1,6 @@
 use crate::row::Value;
 use crate::sample::{self, NOON, call};
+use crate::story::{Home, on_both_engines};
 use crate::tx::{EachRow, Tx};
 use crate::{Store, StoreError, Wanted, calls};
 use vox_base::Id;
@@ -15,10 +16,9 @@ async fn rows(store: &Store) -> [i64; 5] {
     ]
 }
 
-#[tokio::test]
-async fn st_14_a_failure_after_any_statement_leaves_all_rows_of_a_call_or_none() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(st_14_a_failure_after_any_statement_leaves_all_rows_of_a_call_or_none);
+async fn st_14_a_failure_after_any_statement_leaves_all_rows_of_a_call_or_none(home: Home) {
+    let store = home.open();
     // Behind the mark a call is summed at once, which makes the longest list of statements.
     store.roll_up(NOON.plus_millis(2 * sample::DAY_MS)).await.unwrap();
     let mut statements = 0;
@@ -62,10 +62,9 @@ impl Tx for Limited<'_> {
     }
 }
 
-#[tokio::test]
-async fn a_settled_call_is_found_by_its_id_its_trace_and_as_the_last() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_settled_call_is_found_by_its_id_its_trace_and_as_the_last);
+async fn a_settled_call_is_found_by_its_id_its_trace_and_as_the_last(home: Home) {
+    let store = home.open();
     let mut inbound = call(2, NOON);
     inbound.interaction.trace_id = Id::from_bytes([9; 16]);
     inbound.interaction.trace_origin = "inbound".into();
@@ -83,10 +82,9 @@ async fn a_settled_call_is_found_by_its_id_its_trace_and_as_the_last() {
     assert_eq!(store.call(Wanted::Id(Id::from_bytes([8; 16]))).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn one_bad_call_in_a_batch_takes_only_itself() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(one_bad_call_in_a_batch_takes_only_itself);
+async fn one_bad_call_in_a_batch_takes_only_itself(home: Home) {
+    let store = home.open();
     store.open_intents(Id::from_bytes([1; 16])).unwrap();
     for n in 0..100 {
         let mut call = call(n, NOON);
@@ -104,10 +102,9 @@ async fn one_bad_call_in_a_batch_takes_only_itself() {
     assert_eq!(store.intents().unwrap().open_calls(), 1, "the refused call keeps its intent and is held at the next start");
 }
 
-#[tokio::test]
-async fn a_value_that_does_not_fit_is_refused_and_names_its_column() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_value_that_does_not_fit_is_refused_and_names_its_column);
+async fn a_value_that_does_not_fit_is_refused_and_names_its_column(home: Home) {
+    let store = home.open();
     let mut cases = Vec::new();
     let mut long = call(1, NOON);
     long.interaction.requested_model = Some("m".repeat(257).into());
@@ -134,10 +131,9 @@ async fn a_value_that_does_not_fit_is_refused_and_names_its_column() {
     assert_eq!(rows(&store).await, [0; 5]);
 }
 
-#[tokio::test]
-async fn an_unknown_amount_is_null_and_not_zero() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(an_unknown_amount_is_null_and_not_zero);
+async fn an_unknown_amount_is_null_and_not_zero(home: Home) {
+    let store = home.open();
     let mut unpriced = call(1, NOON);
     unpriced.interaction.cost_nano_usd = None;
     unpriced.interaction.cost_source = "unknown".into();

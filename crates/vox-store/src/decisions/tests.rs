@@ -1,5 +1,6 @@
 use crate::Snapshot;
-use crate::sample::{self, DAY_MS, NOON, decision, interaction_id};
+use crate::sample::{DAY_MS, NOON, decision, interaction_id};
+use crate::story::{Home, on_both_engines};
 use vox_base::{Digest, Id};
 
 fn snapshots() -> Vec<Snapshot> {
@@ -8,10 +9,9 @@ fn snapshots() -> Vec<Snapshot> {
         .to_vec()
 }
 
-#[tokio::test]
-async fn a_decision_comes_back_with_the_inputs_it_was_made_from() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_decision_comes_back_with_the_inputs_it_was_made_from);
+async fn a_decision_comes_back_with_the_inputs_it_was_made_from(home: Home) {
+    let store = home.open();
     store.keep_snapshots(snapshots(), NOON).await.unwrap();
     let row = decision(Id::new(NOON, [5; 10]), interaction_id(1, NOON), NOON);
     store.record_decision(row.clone()).await.unwrap();
@@ -24,10 +24,9 @@ async fn a_decision_comes_back_with_the_inputs_it_was_made_from() {
     assert_eq!(store.decision(Some(Id::from_bytes([1; 16]))).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions);
+async fn an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions(home: Home) {
+    let store = home.open();
     let [contract, catalog, _] = snapshots().try_into().unwrap();
     store.keep_snapshots(vec![contract.clone(), catalog], NOON).await.unwrap();
     store.keep_snapshots(vec![contract.clone()], NOON.plus_millis(50 * DAY_MS)).await.unwrap();
@@ -36,10 +35,9 @@ async fn an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions() {
     assert_eq!(kept.iter().map(|row| (row.digest, row.first_at)).collect::<Vec<_>>(), [(contract.digest, NOON)]);
 }
 
-#[tokio::test]
-async fn bytes_that_are_not_those_of_their_digest_are_refused() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(bytes_that_are_not_those_of_their_digest_are_refused);
+async fn bytes_that_are_not_those_of_their_digest_are_refused(home: Home) {
+    let store = home.open();
     let forged = Snapshot { digest: Digest::of(b"a"), kind: "board", blob: b"b".to_vec() };
     assert_eq!(store.keep_snapshots(vec![forged], NOON).await.unwrap_err().code(), "store.value");
 }

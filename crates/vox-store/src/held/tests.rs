@@ -1,4 +1,5 @@
 use crate::sample::{self, NOON, call, key, key_id};
+use crate::story::{Home, on_both_engines};
 use crate::{Correction, HeldCall, Intent, Recovered, Store, StoreError, Wanted, intent};
 use std::path::Path;
 use vox_base::{Id, NanoUsd};
@@ -30,10 +31,9 @@ async fn spent(store: &Store, account: u64) -> i64 {
     all.iter().find(|spent| spent.account == key_id(account).to_string()).map_or(0, |spent| spent.nano_usd.get())
 }
 
-#[tokio::test]
-async fn gw_37_unsettled_calls_of_a_killed_node_are_held_listed_and_reconciled() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(gw_37_unsettled_calls_of_a_killed_node_are_held_listed_and_reconciled);
+async fn gw_37_unsettled_calls_of_a_killed_node_are_held_listed_and_reconciled(home: Home) {
+    let store = home.open();
     store.create_key(key(1, None)).await.unwrap();
     store.create_key(key(2, Some(1))).await.unwrap();
     store.settle(call(1, NOON));
@@ -60,10 +60,9 @@ async fn gw_37_unsettled_calls_of_a_killed_node_are_held_listed_and_reconciled()
     assert!(matches!(again, StoreError::NotFound(_)), "{again}");
 }
 
-#[tokio::test]
-async fn holding_twice_or_with_the_file_still_there_changes_nothing_more() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(holding_twice_or_with_the_file_still_there_changes_nothing_more);
+async fn holding_twice_or_with_the_file_still_there_changes_nothing_more(home: Home) {
+    let store = home.open();
     killed(home.path(), &[intent(1, 5000), intent(2, 5000)], &[]);
     assert_eq!(store.hold_unsettled().await.unwrap().held, 2);
     assert_eq!(std::fs::read_dir(home.path().join("intents")).unwrap().count(), 0);
@@ -74,13 +73,12 @@ async fn holding_twice_or_with_the_file_still_there_changes_nothing_more() {
     assert_eq!(spent(&store, 2).await, 10_000);
 }
 
-#[tokio::test]
-async fn the_intents_of_a_living_process_are_left_alone() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(the_intents_of_a_living_process_are_left_alone);
+async fn the_intents_of_a_living_process_are_left_alone(home: Home) {
+    let store = home.open();
     store.open_intents(Id::from_bytes([4; 16])).unwrap();
     store.intents().unwrap().append(&intent(1, 5000)).unwrap();
-    let other = sample::open(home.path());
+    let other = home.open();
     assert_eq!(other.hold_unsettled().await.unwrap(), Recovered::default());
     store.settle(call(1, NOON));
     store.flush().await.unwrap();
@@ -89,10 +87,9 @@ async fn the_intents_of_a_living_process_are_left_alone() {
     assert_eq!(std::fs::read_dir(home.path().join("intents")).unwrap().count(), 0, "nothing is open, so nothing stays");
 }
 
-#[tokio::test]
-async fn a_call_without_a_key_is_held_too() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_call_without_a_key_is_held_too);
+async fn a_call_without_a_key_is_held_too(home: Home) {
+    let store = home.open();
     killed(home.path(), &[Intent { key_id: None, ..intent(1, 0) }], &[]);
     assert_eq!(store.hold_unsettled().await.unwrap().held, 1);
     let expected = HeldCall {
@@ -105,10 +102,9 @@ async fn a_call_without_a_key_is_held_too() {
     assert_eq!(store.held().await.unwrap(), [expected]);
 }
 
-#[tokio::test]
-async fn a_correction_behind_the_mark_reaches_the_days() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_correction_behind_the_mark_reaches_the_days);
+async fn a_correction_behind_the_mark_reaches_the_days(home: Home) {
+    let store = home.open();
     killed(home.path(), &[intent(1, 5000)], &[]);
     store.hold_unsettled().await.unwrap();
     store.roll_up(NOON.plus_millis(3 * sample::DAY_MS)).await.unwrap();

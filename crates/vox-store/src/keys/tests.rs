@@ -1,5 +1,6 @@
 use crate::rows::gateway::KeyBudget;
-use crate::sample::{self, NOON, key, key_id};
+use crate::sample::{NOON, key, key_id};
+use crate::story::{Home, on_both_engines};
 use crate::{Store, StoreError};
 use vox_base::{Digest, NanoUsd};
 
@@ -7,10 +8,9 @@ fn budget(n: u64, window: &'static str, limit: i64) -> KeyBudget {
     KeyBudget { key_id: key_id(n), budget_window: window.into(), limit_nano_usd: NanoUsd::new(limit), mode: "hard".into() }
 }
 
-#[tokio::test]
-async fn a_key_comes_back_as_it_was_stored() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_key_comes_back_as_it_was_stored);
+async fn a_key_comes_back_as_it_was_stored(home: Home) {
+    let store = home.open();
     let mut first = key(1, None);
     first.key.rpm = Some(60);
     first.key.models_json = Some(r#"["openrouter/*"]"#.into());
@@ -22,10 +22,9 @@ async fn a_key_comes_back_as_it_was_stored() {
     assert_eq!(store.key(key_id(3)).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn an_update_changes_limits_and_budgets_and_nothing_else() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(an_update_changes_limits_and_budgets_and_nothing_else);
+async fn an_update_changes_limits_and_budgets_and_nothing_else(home: Home) {
+    let store = home.open();
     let mut stored = key(1, None);
     stored.budgets = vec![budget(1, "day", 10)];
     store.create_key(stored.clone()).await.unwrap();
@@ -41,10 +40,9 @@ async fn an_update_changes_limits_and_budgets_and_nothing_else() {
     assert_eq!(missing.code(), "store.not_found");
 }
 
-#[tokio::test]
-async fn rotation_keeps_the_old_secret_until_the_grace_ends() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rotation_keeps_the_old_secret_until_the_grace_ends);
+async fn rotation_keeps_the_old_secret_until_the_grace_ends(home: Home) {
+    let store = home.open();
     store.create_key(key(1, None)).await.unwrap();
     store.rotate_key(key_id(1), Digest::of(b"new"), NOON.plus_millis(5)).await.unwrap();
     let rotated = store.key(key_id(1)).await.unwrap().unwrap().key;
@@ -60,10 +58,9 @@ async fn family(store: &Store) {
     }
 }
 
-#[tokio::test]
-async fn revoking_a_tree_reaches_every_key_below_once() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(revoking_a_tree_reaches_every_key_below_once);
+async fn revoking_a_tree_reaches_every_key_below_once(home: Home) {
+    let store = home.open();
     family(&store).await;
     assert_eq!(store.revoke_key(key_id(3), false, NOON).await.unwrap(), [key_id(3)]);
     assert_eq!(store.revoke_key(key_id(1), true, NOON).await.unwrap(), [key_id(1), key_id(2), key_id(4)]);
@@ -74,10 +71,9 @@ async fn revoking_a_tree_reaches_every_key_below_once() {
     assert!(matches!(store.revoke_key(key_id(9), false, NOON).await, Err(StoreError::NotFound(_))));
 }
 
-#[tokio::test]
-async fn every_change_moves_the_version_for_other_processes_and_reading_does_not() {
-    let home = tempfile::tempdir().unwrap();
-    let (store, other) = (sample::open(home.path()), sample::open(home.path()));
+on_both_engines!(every_change_moves_the_version_for_other_processes_and_reading_does_not);
+async fn every_change_moves_the_version_for_other_processes_and_reading_does_not(home: Home) {
+    let (store, other) = (home.open(), home.open());
     let mut seen = vec![other.keys_version().await.unwrap()];
     store.create_key(key(1, None)).await.unwrap();
     seen.push(other.keys_version().await.unwrap());
@@ -93,10 +89,9 @@ async fn every_change_moves_the_version_for_other_processes_and_reading_does_not
     assert_eq!(other.keys_version().await.unwrap(), seen[4], "use is not a change");
 }
 
-#[tokio::test]
-async fn a_taken_public_id_is_refused_whole() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_taken_public_id_is_refused_whole);
+async fn a_taken_public_id_is_refused_whole(home: Home) {
+    let store = home.open();
     store.create_key(key(1, None)).await.unwrap();
     let mut twin = key(2, None);
     twin.key.public_id = key(1, None).key.public_id;

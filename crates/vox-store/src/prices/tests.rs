@@ -1,5 +1,6 @@
 use crate::rows::routing::PriceSnapshot;
-use crate::sample::{self, NOON};
+use crate::sample::NOON;
+use crate::story::{Home, on_both_engines};
 use vox_base::Id;
 
 fn prices(n: u8, text: &'static str) -> PriceSnapshot {
@@ -13,17 +14,16 @@ fn prices(n: u8, text: &'static str) -> PriceSnapshot {
     }
 }
 
-#[tokio::test]
-async fn equal_prices_are_kept_once_and_a_change_is_a_new_snapshot() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
-    let first = store.keep_prices(prices(1, r#"{"input":150000}"#)).await.unwrap();
-    assert_eq!(store.keep_prices(prices(2, r#"{"input":150000}"#)).await.unwrap(), first);
-    let changed = store.keep_prices(prices(3, r#"{"input":160000}"#)).await.unwrap();
-    assert_eq!(changed, prices(3, r#"{"input":160000}"#));
+on_both_engines!(equal_prices_are_kept_once_and_a_change_is_a_new_snapshot);
+async fn equal_prices_are_kept_once_and_a_change_is_a_new_snapshot(home: Home) {
+    let store = home.open();
+    let first = store.keep_prices(prices(1, r#"{"input": 150000}"#)).await.unwrap();
+    assert_eq!(store.keep_prices(prices(2, r#"{"input": 150000}"#)).await.unwrap(), first);
+    let changed = store.keep_prices(prices(3, r#"{"input": 160000}"#)).await.unwrap();
+    assert_eq!(changed, prices(3, r#"{"input": 160000}"#));
     assert_eq!(
-        store.keep_prices(prices(4, r#"{"input":150000}"#)).await.unwrap(),
-        prices(4, r#"{"input":150000}"#),
+        store.keep_prices(prices(4, r#"{"input": 150000}"#)).await.unwrap(),
+        prices(4, r#"{"input": 150000}"#),
         "back is a change too"
     );
     assert_eq!(store.prices(first.price_snapshot_id).await.unwrap(), Some(first));

@@ -1,4 +1,5 @@
-use crate::sample::{self, DAY_MS, NOON, call};
+use crate::sample::{DAY_MS, NOON, call};
+use crate::story::{Home, on_both_engines};
 use crate::{By, Pruned, Store, StoreError, UsageQuery, UsageReport};
 use vox_base::{NanoUsd, Timestamp};
 
@@ -30,10 +31,9 @@ async fn four_days(store: &Store) {
     store.flush().await.unwrap();
 }
 
-#[tokio::test]
-async fn gw_61_totals_do_not_change_when_the_calls_are_rolled_up_and_deleted() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(gw_61_totals_do_not_change_when_the_calls_are_rolled_up_and_deleted);
+async fn gw_61_totals_do_not_change_when_the_calls_are_rolled_up_and_deleted(home: Home) {
+    let store = home.open();
     four_days(&store).await;
     let groups = [By::Day, By::Model, By::Provider, By::Key, By::Task];
     let mut before = Vec::new();
@@ -60,10 +60,9 @@ async fn gw_61_totals_do_not_change_when_the_calls_are_rolled_up_and_deleted() {
     assert_eq!(store.spent(None).await.unwrap(), spent, "a budget over all time never shrinks");
 }
 
-#[tokio::test]
-async fn deleting_the_calls_alone_leaves_every_total() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(deleting_the_calls_alone_leaves_every_total);
+async fn deleting_the_calls_alone_leaves_every_total(home: Home) {
+    let store = home.open();
     four_days(&store).await;
     let (before, by_model) = (usage(&store, By::Day).await, usage(&store, By::Model).await);
     store.roll_up(days(10)).await.unwrap();
@@ -78,10 +77,9 @@ async fn deleting_the_calls_alone_leaves_every_total() {
     assert_eq!(store.prune(days(400)).await.unwrap(), [], "a second time finds nothing");
 }
 
-#[tokio::test]
-async fn a_call_that_settles_behind_the_mark_is_counted_once() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_call_that_settles_behind_the_mark_is_counted_once);
+async fn a_call_that_settles_behind_the_mark_is_counted_once(home: Home) {
+    let store = home.open();
     store.roll_up(days(5)).await.unwrap();
     store.settle(call(1, days(0)));
     store.flush().await.unwrap();
@@ -91,10 +89,9 @@ async fn a_call_that_settles_behind_the_mark_is_counted_once() {
     assert_eq!(store.spent(None).await.unwrap()[0].nano_usd, NanoUsd::new(1250));
 }
 
-#[tokio::test]
-async fn the_engine_refuses_to_change_money_rows_or_to_delete_them_before_their_sum() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(the_engine_refuses_to_change_money_rows_or_to_delete_them_before_their_sum);
+async fn the_engine_refuses_to_change_money_rows_or_to_delete_them_before_their_sum(home: Home) {
+    let store = home.open();
     four_days(&store).await;
     store.roll_up(days(2)).await.unwrap();
     let refused = [
@@ -111,10 +108,9 @@ async fn the_engine_refuses_to_change_money_rows_or_to_delete_them_before_their_
     assert_eq!(usage(&store, By::Day).await.total.calls, 14);
 }
 
-#[tokio::test]
-async fn only_the_newest_versions_of_a_secret_stay() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(only_the_newest_versions_of_a_secret_stay);
+async fn only_the_newest_versions_of_a_secret_stay(home: Home) {
+    let store = home.open();
     let version = |secret: &str, version: i64| crate::rows::vault::SecretVersion {
         secret_id: secret.to_owned().into(),
         version,

@@ -6,8 +6,7 @@
 use super::connection;
 use super::tx::Statements;
 use crate::StoreError;
-use crate::calls::SettledCall;
-use crate::queue::{Batch, Next, Queue, Queued};
+use crate::queue::{Batch, Next, Queue, Queued, Settling};
 use crate::tx::Tx;
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -16,20 +15,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use vox_contract::File;
-
-/// Called with the calls of each commit.
-pub(crate) type Committed = dyn Fn(&[Queued]) + Send + Sync;
-
-/// How settled calls are written, and who hears of it; the engine knows neither tables nor intents.
-#[derive(Clone)]
-pub(crate) struct Settling {
-    /// Runs once before the settled calls of a batch and returns what `write` needs.
-    pub(crate) prepare: fn(&mut dyn Tx, &[Queued]) -> Result<crate::calls::Horizons, StoreError>,
-    /// Writes one call.
-    pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
-    /// Hears which calls are committed.
-    pub(crate) committed: Arc<Committed>,
-}
 
 /// The writer of one file.
 pub(crate) struct Writer {

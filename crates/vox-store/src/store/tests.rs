@@ -1,5 +1,6 @@
 use crate::sample::{self, NOON, call};
-use crate::{OpenOptions, Store, StoreError, VaultChange};
+use crate::story::{Home, on_both_engines};
+use crate::{OpenOptions, Place, Store, StoreError, VaultChange};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -47,7 +48,7 @@ fn a_link_out_of_the_directory_is_refused_and_its_target_left_alone() {
     std::fs::write(elsewhere.join("x.db"), "").unwrap();
     assert!(matches!(Store::open(sample::options(&data)), Err(StoreError::SymlinkEscape(_))));
     assert_eq!(std::fs::read(elsewhere.join("x.db")).unwrap(), b"");
-    let options = OpenOptions { db: Some(data.join("vox.db")), ..sample::options(home.path()) };
+    let options = OpenOptions { db: Some(Place::File(data.join("vox.db"))), ..sample::options(home.path()) };
     assert!(matches!(Store::open(options), Err(StoreError::SymlinkEscape(_))));
 }
 
@@ -64,17 +65,17 @@ fn a_data_directory_that_is_itself_a_link_works() {
 async fn another_place_for_the_state_file_does_not_move_the_vault() {
     let home = tempfile::tempdir().unwrap();
     let store =
-        Store::open(OpenOptions { db: Some(home.path().join("else/my.db")), ..sample::options(&home.path().join("data")) }).unwrap();
+        Store::open(OpenOptions { db: Some(Place::File(home.path().join("else/my.db"))), ..sample::options(&home.path().join("data")) })
+            .unwrap();
     store.vault_write(|_| Ok(VaultChange::default())).await.unwrap();
     assert!(home.path().join("else/my.db").exists());
     assert!(home.path().join("data/vault.db").exists());
     assert!(!home.path().join("data/vox.db").exists());
 }
 
-#[tokio::test]
-async fn a_failing_operation_undoes_only_itself() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_failing_operation_undoes_only_itself);
+async fn a_failing_operation_undoes_only_itself(home: Home) {
+    let store = home.open();
     let writes: Vec<_> = (0..100)
         .map(|n| {
             let store = store.clone();
@@ -110,16 +111,15 @@ async fn a_lone_write_is_not_delayed_by_the_batch_window() {
     assert!(waits[waits.len() / 2] < Duration::from_millis(3), "{waits:?}");
 }
 
-#[tokio::test]
-async fn what_is_queued_when_the_store_closes_is_committed() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(what_is_queued_when_the_store_closes_is_committed);
+async fn what_is_queued_when_the_store_closes_is_committed(home: Home) {
+    let store = home.open();
     for n in 0..1000 {
         store.settle(call(n, NOON));
     }
     store.close();
     assert!(matches!(store.write(|_| Ok(())).await, Err(StoreError::Closed)));
-    let again = sample::open(home.path());
+    let again = home.open();
     assert_eq!(again.count_calls().await.unwrap(), 1000);
     assert!(!again.status().unwrap().ended_unclean);
 }

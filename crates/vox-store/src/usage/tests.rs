@@ -1,4 +1,5 @@
 use crate::sample::{self, DAY_MS, NOON, call, key_id};
+use crate::story::{Home, on_both_engines};
 use crate::{By, Store, UsageLine, UsageQuery};
 use vox_base::NanoUsd;
 
@@ -19,9 +20,8 @@ fn names(lines: &[UsageLine]) -> Vec<(Option<&str>, i64)> {
     lines.iter().map(|line| (line.group.as_deref(), line.totals.calls)).collect()
 }
 
-#[tokio::test]
-async fn lines_follow_what_is_asked_for() {
-    let home = tempfile::tempdir().unwrap();
+on_both_engines!(lines_follow_what_is_asked_for);
+async fn lines_follow_what_is_asked_for(home: Home) {
     let store = store_with_calls(home.path()).await;
     for rolled_up in [false, true] {
         if rolled_up {
@@ -41,9 +41,8 @@ async fn lines_follow_what_is_asked_for() {
     }
 }
 
-#[tokio::test]
-async fn since_until_and_key_narrow_the_report_on_both_sides_of_the_mark() {
-    let home = tempfile::tempdir().unwrap();
+on_both_engines!(since_until_and_key_narrow_the_report_on_both_sides_of_the_mark);
+async fn since_until_and_key_narrow_the_report_on_both_sides_of_the_mark(home: Home) {
     let store = store_with_calls(home.path()).await;
     store.roll_up(NOON.plus_millis(2 * DAY_MS)).await.unwrap();
     let query =
@@ -54,10 +53,9 @@ async fn since_until_and_key_narrow_the_report_on_both_sides_of_the_mark() {
     assert_eq!(names(&store.usage(until_midnight).await.unwrap().lines), []);
 }
 
-#[tokio::test]
-async fn an_unknown_cost_is_counted_apart_and_a_free_one_is_zero() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(an_unknown_cost_is_counted_apart_and_a_free_one_is_zero);
+async fn an_unknown_cost_is_counted_apart_and_a_free_one_is_zero(home: Home) {
+    let store = home.open();
     let mut unpriced = call(1, NOON);
     unpriced.interaction.cost_nano_usd = None;
     unpriced.interaction.cost_source = "unknown".into();

@@ -1,6 +1,6 @@
 use crate::rows::vault::{AuditRow, RecordRow, SecretHead, Unlocker, VaultKey, VaultMeta};
 use crate::sample::{self, NOON};
-use crate::{File, Store, StoreError, VaultChange, VaultContents, VaultTip};
+use crate::{Store, StoreError, VaultChange, VaultContents, VaultTip};
 use vox_base::Id;
 
 fn record(seq: i64) -> RecordRow {
@@ -104,7 +104,7 @@ async fn reading_an_absent_vault_finds_nothing_and_makes_no_file() {
     let store = sample::open(home.path());
     assert_eq!(store.vault_contents().await.unwrap(), VaultContents::default());
     assert_eq!(store.vault_records().await.unwrap(), []);
-    assert!(!store.path(File::Vault).exists());
+    assert!(!home.path().join("vault.db").exists());
 }
 
 #[tokio::test]

@@ -1,0 +1,27 @@
+//! The PostgreSQL engine: the shared tables of several nodes in one schema of one database.
+//!
+//! `target` is where, `session` one connection, `tx` the statements on it, `pool` the connections that reads and writes
+//! borrow, `settler` the thread that writes settled calls, `migrate` the schema. What work means is the nouns' business.
+
+mod migrate;
+mod pool;
+mod session;
+mod settler;
+mod target;
+mod tls;
+mod tx;
+mod value;
+
+pub(crate) use migrate::{Found, declared, live, look, open_schema, pending};
+pub(crate) use pool::Pool;
+pub(crate) use session::{Begin, Session};
+pub(crate) use settler::Settler;
+pub use target::Target;
+
+/// Runs work that blocks on the network outside of whatever runtime the caller is in.
+pub(crate) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}

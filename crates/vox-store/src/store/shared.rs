@@ -1,0 +1,110 @@
+//! The shared tables behind one interface: a SQLite file with its writer and readers, or a PostgreSQL schema.
+
+use super::{Access, OpenOptions};
+use crate::StoreError;
+use crate::postgres::{self, Begin, Pool, Session, Settler, Target};
+use crate::queue::{Queue, Settling};
+use crate::sqlite::{Readers, Writer};
+use crate::tx::Tx;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One SQLite file.
+pub(crate) struct FileEngine {
+    pub(crate) path: PathBuf,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) readers: Readers,
+}
+
+impl FileEngine {
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        let writer = self.writer.as_ref().ok_or_else(|| StoreError::Missing(self.path.clone()))?;
+        writer.queue.run(work).await
+    }
+
+    pub(crate) fn close(&self, patience: Duration) {
+        self.readers.close();
+        if let Some(writer) = &self.writer {
+            writer.close(patience);
+        }
+    }
+}
+
+/// One PostgreSQL schema.
+pub(crate) struct ServerEngine {
+    pub(crate) target: Target,
+    pub(crate) pool: Pool,
+    settler: Option<Settler>,
+}
+
+impl ServerEngine {
+    /// Connects, migrates as far as the options allow, and starts the settler.
+    pub(crate) fn open(options: &OpenOptions, target: &Target, settling: Settling) -> Result<Self, StoreError> {
+        let name = format!("vox {} {}", options.vox_version, std::process::id());
+        postgres::apart(|| {
+            let mut session = Session::connect(target, &name)?;
+            postgres::open_schema(&mut session, target, options)
+        })?;
+        let settler = match options.access {
+            Access::Inspect => None,
+            Access::Existing | Access::Create => Some(Settler::start(target.clone(), name.clone(), settling)?),
+        };
+        Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler })
+    }
+}
+
+/// Where the shared tables are, opened.
+pub(crate) enum Shared {
+    File(FileEngine),
+    Server(ServerEngine),
+}
+
+impl Shared {
+    /// Returns what waits to be written; `None` for a store that is only inspected.
+    pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {
+        match self {
+            Self::File(file) => file.writer.as_ref().map(|writer| &writer.queue),
+            Self::Server(server) => server.settler.as_ref().map(|settler| &settler.queue),
+        }
+    }
+
+    pub(crate) async fn write<T, F>(&self, mut work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match self {
+            Self::File(file) => file.write(move |tx| work(tx)).await,
+            Self::Server(server) if server.settler.is_none() => Err(StoreError::Missing(PathBuf::from(server.target.to_string()))),
+            Self::Server(server) => server.pool.run(Begin::InTurn, work).await,
+        }
+    }
+
+    pub(crate) async fn read<T, F>(&self, mut work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match self {
+            Self::File(file) => file.readers.run(move |tx| work(tx)).await,
+            Self::Server(server) => server.pool.run(Begin::Reading, work).await,
+        }
+    }
+
+    pub(crate) fn close(&self, patience: Duration) {
+        match self {
+            Self::File(file) => file.close(patience),
+            Self::Server(server) => {
+                if let Some(settler) = &server.settler {
+                    settler.close(patience);
+                }
+                server.pool.close();
+            }
+        }
+    }
+}
