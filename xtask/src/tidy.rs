@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 14] = [
 ];
 
 /// More packages than this in the lock file need a decision.
-const MAX_PACKAGES: usize = 320;
+const MAX_PACKAGES: usize = 345;
 
 /// Returns everything that is out of order, one line each.
 pub(crate) fn findings(root: &Path) -> Vec<String> {

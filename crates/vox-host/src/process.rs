@@ -60,16 +60,16 @@ pub struct Detached(Child);
 
 impl Detached {
     /// Starts a program in a process group of its own, without a terminal, writing to a private log file. It inherits
-    /// this process's environment.
+    /// this process's environment, and is given some more, which unlike arguments only its owner can see.
     ///
     /// # Errors
     /// The program or its log file cannot be opened.
     #[expect(clippy::disallowed_methods, reason = "this is `vox_host::process`")]
-    pub fn start(program: &Path, arguments: &[OsString], log: &Path) -> Result<Self, ProcessError> {
+    pub fn start(program: &Path, arguments: &[OsString], more: Option<(&str, String)>, log: &Path) -> Result<Self, ProcessError> {
         let out = fs::open_append(log)?;
         let err = out.try_clone().map_err(|source| FsError::Io { action: "open", path: log.to_owned(), source })?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).current_dir("/");
+        command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).current_dir("/").envs(more);
         let child = command.spawn().map_err(|source| ProcessError::Start { program: program.into(), source })?;
         Ok(Self(child))
     }

@@ -36,6 +36,8 @@ pub struct ServerStatus {
     pub schema_version: i64,
     /// Migrations that are not applied.
     pub pending: usize,
+    /// Connections of this process that are in use, of 16 at most.
+    pub connections_in_use: usize,
     /// How long one question takes.
     pub round_trip_us: u64,
     /// Whether the connection leaves this machine and is not encrypted.
@@ -165,6 +167,7 @@ fn server_status(server: &ServerEngine) -> Result<ServerStatus, StoreError> {
             version,
             schema_version,
             pending: postgres::pending(schema_version),
+            connections_in_use: server.pool.in_use(),
             round_trip_us,
             is_unencrypted: server.target.is_unencrypted(),
         })

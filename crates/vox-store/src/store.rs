@@ -89,7 +89,7 @@ impl Store {
         let (lock, ended_unclean) = lock(&root, state_path.as_deref().unwrap_or(&vault_path), options.access)?;
         let intents = Arc::new(OnceLock::new());
         let shared = match (&options.db, state_path) {
-            (Some(Place::Server(target)), _) => Shared::Server(ServerEngine::open(&options, target, settling(&intents))?),
+            (Some(Place::Server(target)), _) => Shared::Server(Box::new(ServerEngine::open(&options, target, settling(&intents))?)),
             (_, path) => {
                 let path = path.unwrap_or_else(|| root.join("vox.db"));
                 Shared::File(open_engine(&options, &path, File::State, ended_unclean, settling(&intents))?)

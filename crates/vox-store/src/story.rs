@@ -24,10 +24,6 @@ impl Home {
         self.dir.path()
     }
 
-    pub(crate) fn is_server(&self) -> bool {
-        self.database.is_some()
-    }
-
     pub(crate) fn options(&self) -> OpenOptions {
         let db = self.database.as_deref().map(|url| Place::parse(url, None).expect("the address is sound"));
         OpenOptions { db, ..sample::options(self.dir.path()) }

@@ -9,11 +9,11 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
-use vox_base::{Clock, Coded, Entropy, Kind, Timestamp};
+use vox_base::{Clock, Coded, Entropy, Timestamp};
 use vox_host::http::{AddressPolicy, Http};
 use vox_host::paths::{DirFlags, Dirs};
 use vox_node::{Config, Node, NodeOptions};
-use vox_store::{Access, OpenOptions, Store};
+use vox_store::{Access, OpenOptions, Place, Store};
 
 /// Returns the URL that Ollama's own way of writing a host means: scheme and port may be missing, and an address that it
 /// listens on everywhere is reached on this machine.
@@ -82,25 +82,31 @@ impl Context {
 
     /// Opens the store for reading and writing and makes it if there is none.
     pub(crate) fn store(&self) -> Result<Store, Coded> {
-        self.open_store(Access::Create)
+        self.open_store(Access::Create, false)
     }
 
     /// Opens the store if there is one; creates nothing.
     pub(crate) fn existing_store(&self) -> Result<Option<Store>, Coded> {
-        match self.open_store(Access::Inspect) {
+        match self.open_store(Access::Inspect, false) {
             Err(error) if error.code == "store.missing" => Ok(None),
             other => other.map(Some),
         }
     }
 
-    fn open_store(&self, access: Access) -> Result<Store, Coded> {
+    /// Opens the store as [`Self::store`] does, and migrates a shared database that an earlier release made.
+    pub(crate) fn migrated_store(&self) -> Result<Store, Coded> {
+        self.open_store(Access::Create, true)
+    }
+
+    fn open_store(&self, access: Access, may_migrate: bool) -> Result<Store, Coded> {
         let mut random = [0; 10];
         self.entropy.fill(&mut random);
         let now = self.now();
         let store_id = vox_base::Id::new(now, random);
         let options = OpenOptions {
             data_dir: self.dirs()?.data.path,
-            db: self.db_file()?,
+            db: self.place()?,
+            may_migrate: may_migrate || self.env.is_on("VOX_DB_AUTO_MIGRATE"),
             access,
             now,
             vox_version: env!("CARGO_PKG_VERSION"),
@@ -140,7 +146,8 @@ impl Context {
         ];
         let mut flags: Vec<OsString> =
             dirs.into_iter().filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into_os_string()])).flatten().collect();
-        if let Some(db) = &global.db {
+        // An address may hold a password, and arguments are for everybody to see.
+        if let Some(db) = global.db.as_ref().filter(|db| !db.contains("://")) {
             flags.extend(["--db".into(), db.into()]);
         }
         if global.offline {
@@ -182,14 +189,15 @@ impl Context {
         self.env.text("VOX_GATEWAY_DRAIN_S")?.parse().ok().map(Duration::from_secs)
     }
 
-    /// Returns the state file that `--db` or `VOX_DB_URL` names.
-    pub(crate) fn db_file(&self) -> Result<Option<std::path::PathBuf>, Coded> {
-        let Some(url) = self.global.db.as_deref().or_else(|| self.env.text("VOX_DB_URL")) else { return Ok(None) };
-        match url.split_once(':') {
-            Some(("sqlite", path)) => Ok(Some(path.into())),
-            None => Ok(Some(url.into())),
-            Some((scheme, _)) => Err(Coded::new(Kind::Usage, "store.engine_unknown", format!("no store engine for `{scheme}:`"))
-                .expected("`sqlite:PATH` or a path")),
-        }
+    /// Returns the address that a node in the background must get by its environment, because it may hold a password.
+    pub(crate) fn passed_on_secretly(&self) -> Option<(&'static str, String)> {
+        let address = self.global.db.clone().filter(|db| db.contains("://"))?;
+        Some(("VOX_DB_URL", address))
+    }
+
+    /// Returns where the shared tables are, if `--db` or `VOX_DB_URL` says so.
+    pub(crate) fn place(&self) -> Result<Option<Place>, Coded> {
+        let Some(address) = self.global.db.as_deref().or_else(|| self.env.text("VOX_DB_URL")) else { return Ok(None) };
+        Ok(Some(Place::parse(address, self.env.secret("VOX_DB_TOKEN").as_ref())?))
     }
 }

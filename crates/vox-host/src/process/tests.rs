@@ -42,7 +42,7 @@ fn a_detached_program_writes_its_log_and_ends_when_asked() {
     let home = tempfile::tempdir().unwrap();
     let log = home.path().join("node.log");
     let script = "echo started; trap 'echo asked; exit 0' TERM; while :; do sleep 0.05; done";
-    let mut child = Detached::start(Path::new("/bin/sh"), &["-c".into(), script.into()], &log).unwrap();
+    let mut child = Detached::start(Path::new("/bin/sh"), &["-c".into(), script.into()], None, &log).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while std::fs::read_to_string(&log).unwrap().is_empty() && Instant::now() < deadline {
         std::thread::yield_now();

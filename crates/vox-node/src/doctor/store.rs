@@ -3,7 +3,7 @@
 use super::{Finding, Level, Patient};
 use std::path::Path;
 use vox_base::{Kind, NanoUsd};
-use vox_store::{File, Store};
+use vox_store::{File, ServerStatus, Status, Store};
 
 /// A log this long has not been folded into its file for a while.
 const WAL_WARN_BYTES: u64 = 64 * 1024 * 1024;
@@ -36,7 +36,10 @@ fn status(store: &Store) -> Vec<Finding> {
         Ok(status) => status,
         Err(error) => return vec![Finding::from_error("store-status", "vox.db", &error.into())],
     };
-    let mut findings = vec![Finding::new(Level::Info, "store-engine", "vox.db", format!("{} {}", status.engine, status.sqlite_version))];
+    let mut findings = vec![Finding::new(Level::Info, "store-engine", "vox.db", engine(&status))];
+    if let Some(server) = &status.server {
+        findings.extend(shared(server));
+    }
     if status.ended_unclean {
         let evidence = "the last process did not close it; it was checked when it was opened";
         findings.push(Finding::new(Level::Info, "store-unclean", "vox.db", evidence).next("vox usage --held"));
@@ -51,6 +54,27 @@ fn status(store: &Store) -> Vec<Finding> {
             let evidence = format!("its log has {} MiB", file.wal_bytes / 1024 / 1024);
             findings.push(Finding::new(Level::Warn, "store-wal", name, evidence).next("vox status"));
         }
+    }
+    findings
+}
+
+fn engine(status: &Status) -> String {
+    match &status.server {
+        None => format!("{} {}", status.engine, status.sqlite_version),
+        Some(server) => format!("{} {} at {}, {} µs there and back", status.engine, server.version, server.address, server.round_trip_us),
+    }
+}
+
+fn shared(server: &ServerStatus) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if server.pending > 0 {
+        let evidence = format!("schema version {}, {} migrations pending", server.schema_version, server.pending);
+        findings.push(Finding::new(Level::Error, "store-migration", "database", evidence).of_kind(Kind::Stale).next("vox db migrate"));
+    }
+    if server.is_unencrypted {
+        let evidence = "the connection to the database leaves this machine and is not encrypted";
+        findings
+            .push(Finding::new(Level::Warn, "store-unencrypted", "database", evidence).next("take `sslmode=disable` out of its address"));
     }
     findings
 }

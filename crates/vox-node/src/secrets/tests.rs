@@ -50,8 +50,16 @@ impl Home {
     fn store(&self) -> Store {
         let now = FixedClock::default().now();
         let store_id = Id::new(now, [1; 10]);
-        Store::open(OpenOptions { data_dir: self.data_dir(), db: None, access: Access::Create, now, vox_version: "0.0.0", store_id })
-            .unwrap()
+        Store::open(OpenOptions {
+            data_dir: self.data_dir(),
+            db: None,
+            may_migrate: false,
+            access: Access::Create,
+            now,
+            vox_version: "0.0.0",
+            store_id,
+        })
+        .unwrap()
     }
 
     fn open(&self) -> Secrets {

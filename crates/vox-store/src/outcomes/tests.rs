@@ -1,5 +1,6 @@
 use crate::rows::routing::{OutcomeRow, PenaltyRow};
 use crate::sample::{self, DAY_MS, NOON, interaction_id};
+use crate::story::{Home, on_both_engines};
 use crate::{NewOutcome, Posted, Store, Unit};
 use vox_base::{Id, Timestamp};
 
@@ -58,10 +59,9 @@ async fn counting(store: &Store) -> Vec<(String, Option<bool>)> {
     rows.into_iter().map(|row| (row.source.into_owned(), row.success)).collect()
 }
 
-#[tokio::test]
-async fn the_best_source_of_a_unit_counts_and_of_equals_the_last() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(the_best_source_of_a_unit_counts_and_of_equals_the_last);
+async fn the_best_source_of_a_unit_counts_and_of_equals_the_last(home: Home) {
+    let store = home.open();
     post(&store, row(1, "human_feedback", true)).await;
     post(&store, row(2, "human_feedback", true)).await;
     post(&store, row(3, "human_feedback", false)).await;
@@ -77,10 +77,9 @@ async fn the_best_source_of_a_unit_counts_and_of_equals_the_last() {
     assert_eq!(all.iter().filter(|row| row.superseded_by.is_none()).count(), 1);
 }
 
-#[tokio::test]
-async fn rt_52_a_key_used_twice_is_one_row_and_the_first_answer() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_52_a_key_used_twice_is_one_row_and_the_first_answer);
+async fn rt_52_a_key_used_twice_is_one_row_and_the_first_answer(home: Home) {
+    let store = home.open();
     let first = post(&store, row(1, "tests", true)).await;
     let again = OutcomeRow { outcome_id: Id::new(NOON, [9; 10]), success: Some(false), ..row(1, "tests", false) };
     let second = post(&store, again.clone()).await;
@@ -90,19 +89,17 @@ async fn rt_52_a_key_used_twice_is_one_row_and_the_first_answer() {
     assert_eq!(store.outcomes_of(Unit::Call(interaction_id(1, NOON))).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn rt_52_a_claim_without_weight_is_stored_and_does_not_count() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_52_a_claim_without_weight_is_stored_and_does_not_count);
+async fn rt_52_a_claim_without_weight_is_stored_and_does_not_count(home: Home) {
+    let store = home.open();
     post(&store, row(1, "agent_claim", true)).await;
     assert_eq!(counting(&store).await, []);
     assert_eq!(store.outcomes_of(Unit::Call(interaction_id(1, NOON))).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn changes_are_numbered_in_their_order_whatever_the_clock_says() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(changes_are_numbered_in_their_order_whatever_the_clock_says);
+async fn changes_are_numbered_in_their_order_whatever_the_clock_says(home: Home) {
+    let store = home.open();
     assert_eq!(store.evidence_version().await.unwrap(), 0);
     post(&store, row(1, "tests", true)).await;
     let seen = store.evidence_version().await.unwrap();
@@ -113,10 +110,9 @@ async fn changes_are_numbered_in_their_order_whatever_the_clock_says() {
     assert!(store.evidence_version().await.unwrap() > seen);
 }
 
-#[tokio::test]
-async fn rt_53_a_runs_credits_are_the_output_of_its_calls() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_53_a_runs_credits_are_the_output_of_its_calls);
+async fn rt_53_a_runs_credits_are_the_output_of_its_calls(home: Home) {
+    let store = home.open();
     for (n, model, output, reasoning) in [(1, "one", 40, Some(30)), (2, "two", 30, None), (3, "two", 0, None)] {
         let mut call = sample::call(n, NOON);
         call.interaction.run_id = Some("run-7".into());
@@ -133,10 +129,9 @@ async fn rt_53_a_runs_credits_are_the_output_of_its_calls() {
     assert_eq!(store.credits(Unit::Run("no such run".into())).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn rt_28_a_penalty_ends_by_time_or_by_a_person() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_28_a_penalty_ends_by_time_or_by_a_person);
+async fn rt_28_a_penalty_ends_by_time_or_by_a_person(home: Home) {
+    let store = home.open();
     let until = NOON.plus_millis(600_000);
     let new = NewOutcome {
         rows: vec![row(1, "socrates", false)],

@@ -1,7 +1,6 @@
 //! The schema in the shared database: looked at, migrated, compared with the contracts.
 //!
-//! Each migration is one transaction together with its row, behind a lock that all nodes share; who waits for the lock
-//! finds the work done.
+//! All that is pending is one transaction, behind a lock that all nodes share; who waits for the lock finds the work done.
 
 use super::session::{Begin, Failed, Session, locks};
 use super::target::Target;
@@ -42,7 +41,7 @@ pub(crate) fn look(session: &Session, target: &Target) -> Result<Found, StoreErr
     if ours.as_deref() != Some("1") {
         return Err(StoreError::Foreign(PathBuf::from(target.to_string())));
     }
-    let version = session.ask("SELECT coalesce(max(number), 0) FROM schema_migration")?;
+    let version = session.ask(&format!("SELECT coalesce(max(number), 0) FROM {schema}.schema_migration"))?;
     Ok(Found::Version(version.and_then(|version| version.parse().ok()).unwrap_or(0)))
 }
 
@@ -51,25 +50,49 @@ pub(crate) fn look(session: &Session, target: &Target) -> Result<Found, StoreErr
 /// # Errors
 /// There is no store and none may be made; it is foreign, newer, drifted, or behind and may not be migrated.
 pub(crate) fn open_schema(session: &mut Session, target: &Target, options: &OpenOptions) -> Result<(), StoreError> {
-    let known = newest(File::State);
     let found = look(session, target)?;
-    match found {
-        Found::Nothing if options.access != Access::Create => return Err(StoreError::Missing(PathBuf::from(target.to_string()))),
-        Found::Version(found) if found > known => {
-            return Err(StoreError::Newer { path: PathBuf::from(target.to_string()), found, known });
-        }
-        Found::Version(_) if options.access == Access::Inspect => return Ok(()),
-        Found::Version(found) if found < known && !options.may_migrate => return Err(StoreError::Behind { found, known }),
-        Found::Nothing | Found::Version(_) => {}
+    if options.access == Access::Inspect && matches!(found, Found::Version(version) if version <= newest(File::State)) {
+        return Ok(());
     }
-    if found != Found::Version(known) {
-        for migration in of(File::State) {
-            apply(session, target, migration, options)?;
-        }
+    if found != Found::Version(newest(File::State)) {
+        in_turn(session, target, options)?;
     }
     unedited(session)?;
     let drift = drift(session, target)?;
     if drift.is_empty() { name_store(session, options) } else { Err(StoreError::Drift(drift)) }
+}
+
+/// Applies all that is pending in one transaction, behind whoever does the same.
+fn in_turn(session: &mut Session, target: &Target, options: &OpenOptions) -> Result<(), StoreError> {
+    let (space, lock) = (target.lock_space(), locks::MIGRATION);
+    session.batch(&format!("BEGIN; SET LOCAL statement_timeout = {MIGRATION_WAIT_MS}; SELECT pg_advisory_xact_lock({space}, {lock})"))?;
+    // Another starter may have done it while this one waited for the lock.
+    let done = look(session, target).and_then(|found| match from(found, target, options)? {
+        Some(version) => of(File::State)
+            .filter(|migration| migration.number > version)
+            .try_for_each(|migration| apply(session, target, migration, options)),
+        None => Ok(()),
+    });
+    match done {
+        Ok(()) => session.batch("COMMIT"),
+        Err(error) => {
+            // What counts is why it failed; a connection that is gone has rolled back.
+            let _ = session.batch("ROLLBACK");
+            Err(error)
+        }
+    }
+}
+
+/// Returns the version to migrate from; `None` if there is nothing to do.
+fn from(found: Found, target: &Target, options: &OpenOptions) -> Result<Option<i64>, StoreError> {
+    let (known, path) = (newest(File::State), PathBuf::from(target.to_string()));
+    match found {
+        Found::Nothing if options.access == Access::Create => Ok(Some(0)),
+        Found::Nothing => Err(StoreError::Missing(path)),
+        Found::Version(found) if found > known => Err(StoreError::Newer { path, found, known }),
+        Found::Version(found) if found < known && !options.may_migrate => Err(StoreError::Behind { found, known }),
+        Found::Version(found) => Ok((found < known).then_some(found)),
+    }
 }
 
 /// Returns how many migrations are not applied.
@@ -79,30 +102,13 @@ pub(crate) fn pending(version: i64) -> usize {
 
 fn apply(session: &mut Session, target: &Target, migration: &Migration, options: &OpenOptions) -> Result<(), StoreError> {
     let Some(sql) = migration.postgres else { return Ok(()) };
-    let started = Instant::now();
-    let (space, lock, schema) = (target.lock_space(), locks::MIGRATION, &target.schema);
-    session.batch(&format!("BEGIN; SET LOCAL statement_timeout = {MIGRATION_WAIT_MS}; SELECT pg_advisory_xact_lock({space}, {lock})"))?;
-    let done = (|| {
-        // The server would refuse to make a schema that is there to a role that may not make any.
-        if session.ask(&format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'"))?.as_deref() == Some("0") {
-            session.batch(&format!("CREATE SCHEMA {schema}"))?;
-        }
-        // Another starter may have done it while this one waited for the lock.
-        if let Found::Version(version) = look(session, target)?
-            && version >= migration.number
-        {
-            return Ok(());
-        }
-        session.batch(sql).map_err(|error| failed(migration, error))?;
-        record(session, migration, sql, options, started)
-    })();
-    match done {
-        Ok(()) => session.batch("COMMIT"),
-        Err(error) => {
-            let _ = session.batch("ROLLBACK");
-            Err(error)
-        }
+    let (started, schema) = (Instant::now(), &target.schema);
+    // The server would refuse to make a schema that is there to a role that may not make any.
+    if session.ask(&format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'"))?.as_deref() == Some("0") {
+        session.batch(&format!("CREATE SCHEMA {schema}"))?;
     }
+    session.batch(sql).map_err(|error| failed(migration, error))?;
+    record(session, migration, sql, options, started)
 }
 
 fn failed(migration: &Migration, error: StoreError) -> StoreError {
@@ -207,3 +213,6 @@ pub(crate) fn live(session: &mut Session, target: &Target) -> Result<Schema, Sto
         Ok(Schema::of_postgres(texts.iter().map(String::as_str)))
     })
 }
+
+#[cfg(test)]
+mod tests;

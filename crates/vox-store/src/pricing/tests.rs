@@ -1,5 +1,6 @@
 use crate::rows::routing::PricingRow;
 use crate::sample::{self, NOON};
+use crate::story::{Home, on_both_engines};
 use crate::{SettledCall, Span};
 use vox_base::NanoUsd;
 
@@ -11,10 +12,9 @@ fn reported(n: u64, cost: i64, computed: Option<i64>) -> SettledCall {
     call
 }
 
-#[tokio::test]
-async fn rt_55_only_what_the_provider_stated_counts_as_reported() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_55_only_what_the_provider_stated_counts_as_reported);
+async fn rt_55_only_what_the_provider_stated_counts_as_reported(home: Home) {
+    let store = home.open();
     let computed = sample::call(9, NOON);
     for call in [reported(1, 200, Some(100)), reported(2, 400, Some(200)), reported(3, 50, None), computed] {
         store.settle(call);
@@ -28,10 +28,9 @@ async fn rt_55_only_what_the_provider_stated_counts_as_reported() {
     assert_eq!(one.prices, sample::call(1, NOON).interaction.price_snapshot_id);
 }
 
-#[tokio::test]
-async fn the_newest_day_of_each_model_is_shown() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(the_newest_day_of_each_model_is_shown);
+async fn the_newest_day_of_each_model_is_shown(home: Home) {
+    let store = home.open();
     let row = |day: &'static str, model: &'static str, ratio| PricingRow {
         provider_canonical: "openrouter".into(),
         model: model.into(),

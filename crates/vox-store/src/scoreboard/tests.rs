@@ -1,6 +1,7 @@
 use crate::outcomes::tests::row as outcome;
 use crate::rows::routing::ScoreRow;
 use crate::sample::{self, DAY_MS, NOON, interaction_id, key_id};
+use crate::story::{Home, on_both_engines};
 use crate::{Grain, Measured, Measurements, NewOutcome, ScoreKey, Span, Store};
 use vox_base::{NanoUsd, Timestamp};
 
@@ -17,10 +18,9 @@ async fn cell(store: &Store) -> Measured {
     lines.into_values().next().unwrap()
 }
 
-#[tokio::test]
-async fn rt_47_percentiles_are_the_values_at_their_places() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_47_percentiles_are_the_values_at_their_places);
+async fn rt_47_percentiles_are_the_values_at_their_places(home: Home) {
+    let store = home.open();
     let latency = |n: u64| {
         let mut call = sample::call(n, NOON.plus_millis(n as i64));
         // In another order than that of the calls.
@@ -36,10 +36,9 @@ async fn rt_47_percentiles_are_the_values_at_their_places() {
     assert_eq!((all.n_calls, all.p50_latency_ms, all.p99_latency_ms), (200, Some(100), Some(198)));
 }
 
-#[tokio::test]
-async fn rt_48_outcomes_do_not_multiply_calls_and_the_last_thumb_counts() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_48_outcomes_do_not_multiply_calls_and_the_last_thumb_counts);
+async fn rt_48_outcomes_do_not_multiply_calls_and_the_last_thumb_counts(home: Home) {
+    let store = home.open();
     let mut call = sample::call(1, NOON);
     call.interaction.task_category = Some("code_gen".into());
     settled(&store, [call]).await;
@@ -54,10 +53,9 @@ async fn rt_48_outcomes_do_not_multiply_calls_and_the_last_thumb_counts() {
     assert_eq!((after.success_w_ppm, after.fail_w_ppm), (0, 600_000), "one unit of human weight, failed");
 }
 
-#[tokio::test]
-async fn a_window_ends_at_its_moment_and_a_grain_puts_the_rest_together() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_window_ends_at_its_moment_and_a_grain_puts_the_rest_together);
+async fn a_window_ends_at_its_moment_and_a_grain_puts_the_rest_together(home: Home) {
+    let store = home.open();
     let calls = (0..4).map(|n| {
         let mut call = sample::call(n, LATER.plus_millis(-(n as i64) * 7 * DAY_MS / 2));
         call.interaction.key_id = Some(key_id(n % 2));
@@ -74,10 +72,9 @@ async fn a_window_ends_at_its_moment_and_a_grain_puts_the_rest_together() {
     assert_eq!(measure(Grain::CELL, 30).await.values().map(|line| line.n_calls).sum::<i64>(), 4);
 }
 
-#[tokio::test]
-async fn a_provider_that_another_one_had_to_save_is_less_available() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(a_provider_that_another_one_had_to_save_is_less_available);
+async fn a_provider_that_another_one_had_to_save_is_less_available(home: Home) {
+    let store = home.open();
     let mut saved = sample::call(1, NOON);
     let second = crate::rows::gateway::Attempt { attempt_number: 2, ..saved.attempts[0].clone() };
     saved.attempts[0].provider = "flaky".into();
@@ -121,10 +118,9 @@ fn score(model: &'static str, window_days: i64) -> ScoreRow {
     }
 }
 
-#[tokio::test]
-async fn rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all);
+async fn rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all(home: Home) {
+    let store = home.open();
     store.keep_scores(7, vec![score("old", 7), score("both", 7)]).await.unwrap();
     store.keep_scores(30, vec![score("old", 30)]).await.unwrap();
     store.keep_scores(7, vec![score("both", 7), score("new", 7)]).await.unwrap();
@@ -135,10 +131,9 @@ async fn rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all() {
     assert_eq!(models(Some(7)).await, ["both", "new"], "a failure in the middle leaves the old rows");
 }
 
-#[tokio::test]
-async fn rt_51_what_has_no_outcome_has_no_weight() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
+on_both_engines!(rt_51_what_has_no_outcome_has_no_weight);
+async fn rt_51_what_has_no_outcome_has_no_weight(home: Home) {
+    let store = home.open();
     settled(&store, (1..50).map(|n| sample::call(n, NOON))).await;
     let mut claim = outcome(1, "agent_claim", true);
     claim.interaction_id = Some(interaction_id(1, NOON));

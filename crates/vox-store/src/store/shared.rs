@@ -61,7 +61,7 @@ impl ServerEngine {
 /// Where the shared tables are, opened.
 pub(crate) enum Shared {
     File(FileEngine),
-    Server(ServerEngine),
+    Server(Box<ServerEngine>),
 }
 
 impl Shared {

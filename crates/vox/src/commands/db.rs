@@ -1,4 +1,4 @@
-//! `vox db`: where things are, how the store stands, and whether it is what it must be. None of it writes.
+//! `vox db`: where things are, how the store stands, and whether it is what it must be. Only `migrate` writes.
 
 use super::{Result, block_on};
 use crate::context::Context;
@@ -9,11 +9,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use vox_base::{Coded, Kind, NanoUsd};
 use vox_host::paths::Dir;
-use vox_store::{Drift, File, FileStatus};
+use vox_store::{Drift, File, FileStatus, Place, ServerStatus, Status, Target};
 
 /// Look at the store.
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Examples:\n  vox db path\n  vox db status --json\n  vox db verify")]
+#[command(after_help = "Examples:\n  vox db path\n  vox db status --json\n  vox db verify\n  vox db migrate --dry-run")]
 pub(crate) enum Db {
     /// Show every directory and file, and what decided where it is. Writes nothing.
     Path,
@@ -21,6 +21,13 @@ pub(crate) enum Db {
     Status,
     /// Compare the live schema with the declared one. Exit 5 if they differ, 7 if a file is damaged.
     Verify,
+    /// Bring the store to the schema of this release. A file is migrated whenever it is opened, a database that nodes
+    /// share only by this.
+    Migrate {
+        /// Say what is pending, and exit 5 if something is; change nothing.
+        #[arg(long, visible_alias = "plan")]
+        dry_run: bool,
+    },
 }
 
 impl Db {
@@ -29,12 +36,14 @@ impl Db {
             Self::Path => path(context),
             Self::Status => status(context),
             Self::Verify => verify(context),
+            Self::Migrate { dry_run: true } => pending(context),
+            Self::Migrate { dry_run: false } => migrate(context),
         }
     }
 }
 
 #[derive(Serialize)]
-struct Place {
+struct Shown {
     name: &'static str,
     path: String,
     source: String,
@@ -43,11 +52,16 @@ struct Place {
     mode: Option<String>,
 }
 
-impl Place {
+impl Shown {
     fn new(name: &'static str, path: &Path, source: impl Into<String>) -> Self {
         let metadata = path.metadata().ok();
         let mode = metadata.as_ref().map(|metadata| format!("{:04o}", metadata.mode() & 0o7777));
         Self { name, path: path.display().to_string(), source: source.into(), exists: metadata.is_some(), mode }
+    }
+
+    /// A database elsewhere; nobody asks it whether it is there.
+    fn server(target: &Target, source: String) -> Self {
+        Self { name: "database", path: target.to_string(), source, exists: true, mode: Some("-".to_owned()) }
     }
 
     fn row(&self) -> Vec<String> {
@@ -58,11 +72,12 @@ impl Place {
 
 fn path(context: &Context) -> Result {
     let dirs = context.dirs()?;
-    let directory = |name, dir: &Dir| Place::new(name, &dir.path, dir.source.to_string());
-    let (state_file, state_source) = match context.db_file()? {
-        Some(file) if context.global.db.is_some() => (file, "flag".to_owned()),
-        Some(file) => (file, "env:VOX_DB_URL".to_owned()),
-        None => (dirs.data.path.join("vox.db"), dirs.data.source.to_string()),
+    let directory = |name, dir: &Dir| Shown::new(name, &dir.path, dir.source.to_string());
+    let source = if context.global.db.is_some() { "flag" } else { "env:VOX_DB_URL" };
+    let shared = match context.place()? {
+        Some(Place::File(file)) => Shown::new("vox.db", &file, source),
+        Some(Place::Server(target)) => Shown::server(&target, source.to_owned()),
+        None => Shown::new("vox.db", &dirs.data.path.join("vox.db"), dirs.data.source.to_string()),
     };
     let places = [
         directory("data", &dirs.data),
@@ -70,11 +85,11 @@ fn path(context: &Context) -> Result {
         directory("config", &dirs.config),
         directory("cache", &dirs.cache),
         directory("spool", &dirs.spool),
-        Place::new("vox.db", &state_file, state_source),
-        Place::new("vault.db", &dirs.data.path.join("vault.db"), dirs.data.source.to_string()),
+        shared,
+        Shown::new("vault.db", &dirs.data.path.join("vault.db"), dirs.data.source.to_string()),
     ];
     let mut rows = vec![["", "path", "from", "mode"].map(str::to_owned).to_vec()];
-    rows.extend(places.iter().map(Place::row));
+    rows.extend(places.iter().map(Shown::row));
     Ok(Answer::new("vox.db.path.v1", serde_json::json!({ "places": places }), table(&rows)))
 }
 
@@ -118,12 +133,12 @@ fn status(context: &Context) -> Result {
     };
     let status = store.status()?;
     let (calls, held) = block_on(async { Ok::<_, Coded>((store.count_calls().await?, store.held().await?)) })??;
-    let is_behind = status.files.iter().any(|file| file.pending > 0);
+    let (is_behind, is_open) = (n_pending(&status) > 0, status.server.as_ref().is_some_and(|server| server.is_unencrypted));
     let held_nano_usd = held.iter().map(|call| call.amount).sum::<NanoUsd>();
+    let server = status.server.as_ref().map(shown_server);
     let head = format!(
-        "{} {}\n{calls} calls stored, {} held ({held_nano_usd}){}\n",
-        status.engine,
-        status.sqlite_version,
+        "{}\n{calls} calls stored, {} held ({held_nano_usd}){}\n",
+        status.server.as_ref().map_or_else(|| format!("{} {}", status.engine, status.sqlite_version), server_line),
         held.len(),
         if status.ended_unclean { ", the last process ended without closing" } else { "" }
     );
@@ -141,9 +156,42 @@ fn status(context: &Context) -> Result {
     }));
     let data = serde_json::json!({
         "exists": true, "engine": status.engine, "sqlite_version": status.sqlite_version, "sqlite_source_id": status.sqlite_source_id,
-        "ended_unclean": status.ended_unclean, "calls": calls, "held_calls": held.len(), "held_nano_usd": held_nano_usd.get(), "files": files,
+        "ended_unclean": status.ended_unclean, "calls": calls, "held_calls": held.len(), "held_nano_usd": held_nano_usd.get(), "files": files, "server": server,
     });
-    Ok(Answer::new("vox.db.status.v1", data, format!("{head}{}", table(&rows))).exiting(if is_behind { 5 } else { 0 }))
+    Ok(Answer::new("vox.db.status.v1", data, format!("{head}{}", table(&rows))).exiting(if is_behind { 5 } else { u8::from(is_open) }))
+}
+
+fn n_pending(status: &Status) -> usize {
+    status.files.iter().map(|file| file.pending).chain(status.server.as_ref().map(|server| server.pending)).sum()
+}
+
+fn server_line(server: &ServerStatus) -> String {
+    let open = if server.is_unencrypted { "\ndegraded: the connection is not encrypted" } else { "" };
+    let behind = if server.pending > 0 { format!(", {} migrations pending: `vox db migrate`", server.pending) } else { String::new() };
+    let ServerStatus { version, address, schema_version, round_trip_us, .. } = server;
+    format!("postgres {version} at {address}\nschema {schema_version}{behind}, {round_trip_us} µs there and back{open}")
+}
+
+fn shown_server(server: &ServerStatus) -> serde_json::Value {
+    serde_json::json!({
+        "address": server.address, "version": server.version, "schema_version": server.schema_version,
+        "pending_migrations": server.pending, "connections_in_use": server.connections_in_use, "round_trip_us": server.round_trip_us, "is_unencrypted": server.is_unencrypted,
+    })
+}
+
+fn pending(context: &Context) -> Result {
+    let pending = context.existing_store()?.map(|store| store.status()).transpose()?.map_or(0, |status| n_pending(&status));
+    let text = if pending == 0 { "nothing is pending\n".to_owned() } else { format!("{pending} migrations are pending\n") };
+    let data = serde_json::json!({ "pending_migrations": pending, "migrated": false });
+    Ok(Answer::new("vox.db.migrate.v1", data, text).exiting(if pending == 0 { 0 } else { 5 }))
+}
+
+fn migrate(context: &Context) -> Result {
+    let before = context.existing_store()?.map(|store| store.status()).transpose()?.map_or(0, |status| n_pending(&status));
+    let store = context.migrated_store()?;
+    store.close();
+    let data = serde_json::json!({ "pending_migrations": 0, "migrated": before > 0 });
+    Ok(Answer::new("vox.db.migrate.v1", data, format!("{before} migrations applied\n")))
 }
 
 fn verify(context: &Context) -> Result {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vox_base::{Coded, Kind, Secret};
 use vox_gateway::Ended;
+use vox_host::process::Detached;
 use vox_node::Node;
 use vox_node::chat::{Call, Hints, Reply};
 use vox_wire::{Dialect, Endpoint};
@@ -149,7 +150,8 @@ impl Up {
                 .at(log.display().to_string())
                 .next("`vox serve` shows what is wrong")
         };
-        let mut child = vox_host::process::Detached::start(&program, &arguments, &log).map_err(|error| failed(error.to_string()))?;
+        let started = Detached::start(&program, &arguments, context.passed_on_secretly(), &log);
+        let mut child = started.map_err(|error| failed(error.to_string()))?;
         let until = Instant::now() + START_PATIENCE;
         while Instant::now() < until {
             if let Some(running) = running::read(&dirs.state.path).filter(|running| running::answers_as_vox(running.address)) {
