@@ -60,7 +60,7 @@ pub(crate) struct Global {
     /// Directory of event streams.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) spool_dir: Option<PathBuf>,
-    /// The store: a file or `sqlite:PATH`.
+    /// The store: a file, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
     #[arg(long, global = true, value_name = "URL|FILE")]
     pub(crate) db: Option<String>,
 }

@@ -13,7 +13,7 @@ use vox_store::{Drift, File, FileStatus, Place, ServerStatus, Status, Target};
 
 /// Look at the store.
 #[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Examples:\n  vox db path\n  vox db status --json\n  vox db verify\n  vox db migrate --dry-run")]
+#[command(after_help = "Examples:\n  vox db path\n  vox db status --json\n  vox db migrate --dry-run")]
 pub(crate) enum Db {
     /// Show every directory and file, and what decided where it is. Writes nothing.
     Path,
