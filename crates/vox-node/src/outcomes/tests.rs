@@ -22,6 +22,7 @@ impl Home {
         let options = OpenOptions {
             data_dir: dir.path().join("data"),
             db: None,
+            may_migrate: false,
             access: Access::Create,
             now: clock.now(),
             vox_version: "0.0.0",
