@@ -18,16 +18,9 @@ fn fetch(n: u8, source: &'static str) -> CatalogFetch {
     }
 }
 
-<<<<<<< HEAD
-#[tokio::test]
-async fn the_attempts_since_a_moment_are_shown_in_their_order() {
-    let home = tempfile::tempdir().unwrap();
-    let store = sample::open(home.path());
-=======
-on_both_engines!(the_latest_attempt_of_each_source_is_shown);
-async fn the_latest_attempt_of_each_source_is_shown(home: Home) {
+on_both_engines!(the_attempts_since_a_moment_are_shown_in_their_order);
+async fn the_attempts_since_a_moment_are_shown_in_their_order(home: Home) {
     let store = home.open();
->>>>>>> 4d31834 (store: serve the shared tables from PostgreSQL too)
     for (n, source) in [(1, "openrouter"), (3, "local"), (2, "openrouter")] {
         store.record_fetch(fetch(n, source)).await.unwrap();
     }
