@@ -91,6 +91,7 @@ pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded>
     ask.dialect = question.dialect.into();
     ask.profile = question.profile.map(str::to_owned);
     if let Some(caller) = question.caller {
+        ask.caller = Some(caller.reference.clone());
         ask.models_allowed.clone_from(&caller.models);
         ask.allow_unpriced = caller.key.allow_unpriced || !caller.has_hard_budget;
     }

@@ -120,6 +120,7 @@ impl Node {
         let snapshot = self.snapshot();
         let asked = ask::build(&snapshot, &self.question(&call))?;
         let decision = vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &asked, now, 0);
+        snapshot.use_board();
         self.metrics.begun();
         let record = CallRecord::open(self.clone(), snapshot.clone(), &call, asked, decision, now);
         let mut driver = Driver { node: self.clone(), snapshot, call, record, deadline: None };

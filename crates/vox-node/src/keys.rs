@@ -76,6 +76,8 @@ pub enum KeyRefusal {
 pub struct Caller {
     /// What is stored of the key.
     pub key: CallerKey,
+    /// The key as evidence names it.
+    pub reference: Arc<str>,
     /// The key and its ancestors, nearest first: all of them count a call's cost.
     pub chain: Vec<KeyId>,
     /// Patterns of models it may use; `None` for all.
@@ -180,7 +182,8 @@ fn caller(stored: StoredKey, family: &HashMap<KeyId, Kin>) -> Caller {
     // Patterns that cannot be read allow nothing, rather than everything.
     let models = key.models_json.as_deref().map(|json| serde_json::from_str(json).unwrap_or_default());
     let limits = stored.budgets.iter().filter_map(limit).collect();
-    Caller { key, chain, models, has_hard_budget, limits, was_used: false.into(), n_open: Arc::default() }
+    let reference = key.key_id.to_string().into();
+    Caller { key, reference, chain, models, has_hard_budget, limits, was_used: false.into(), n_open: Arc::default() }
 }
 
 /// Returns a stored budget as the arithmetic knows it.

@@ -8,7 +8,7 @@ pub mod ask;
 pub mod chat;
 pub mod discovery;
 pub mod doctor;
-mod evidence;
+pub mod evidence;
 pub mod key_admin;
 pub mod keys;
 mod ledger;

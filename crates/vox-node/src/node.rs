@@ -1,6 +1,7 @@
 //! `Node`: what a running vox holds, how it opens, and how it notices that files, keys or secrets have changed.
 
 use crate::discovery;
+use crate::evidence::{Learning, Sightings};
 use crate::keys::{Caller, KeyTable};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -63,6 +64,8 @@ pub struct Node {
     seen: Mutex<Seen>,
     stale: ArcSwap<Option<String>>,
     pub(crate) metrics: Metrics,
+    pub(crate) sightings: Sightings,
+    pub(crate) learning: tokio::sync::Mutex<Learning>,
     ending: Arc<Notify>,
     started_at: Timestamp,
 }
@@ -95,6 +98,7 @@ impl Node {
         let secrets_version = options.secrets.version().await?;
         options.secrets.refresh().await?;
         let snapshot = build(&options.secrets, &options.config_dir, &options.cache_dir, &options.base_urls, now)?;
+        let (learning, snapshot) = Learning::begin(&store, snapshot, now).await?;
         let keys_version = store.keys_version().await?;
         let keys = KeyTable::new(store.keys().await?);
         let ledger = Ledger::new(store.clone());
@@ -116,6 +120,8 @@ impl Node {
             seen: Mutex::new(Seen { files, keys_version, secrets_version }),
             stale: ArcSwap::from_pointee(None),
             metrics: Metrics::default(),
+            sightings: Sightings::default(),
+            learning: tokio::sync::Mutex::new(learning),
             ending: Arc::new(Notify::new()),
             started_at: now,
         };
@@ -134,6 +140,9 @@ impl Node {
             self.rebuild().await;
             let mut seen = self.seen.lock();
             (seen.files, seen.secrets_version) = (files, secrets_version);
+        }
+        if let Err(error) = self.refresh_evidence().await {
+            tracing::warn!(code = error.code, "evidence cannot be read: {error}");
         }
         self.note_used_keys(now).await;
         match self.store.keys_version().await {
@@ -158,9 +167,9 @@ impl Node {
         if snapshot.settings.listen != self.snapshot().settings.listen {
             tracing::warn!("`listen` changed: restart the node for it");
         }
-        self.snapshot.store(Arc::new(snapshot));
+        self.install(snapshot).await?;
         self.stale.store(Arc::new(None));
-        self.keep_snapshots().await
+        Ok(())
     }
 
     /// Writes down, once a day and key, that a key was used.
@@ -194,8 +203,13 @@ impl Node {
         Ok(())
     }
 
+    /// Puts a snapshot in the place of the one that calls read.
+    pub(crate) fn swap(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
     /// Stores what decisions will name: the contract, the catalog and the board, by digest.
-    async fn keep_snapshots(&self) -> Result<(), Coded> {
+    pub(crate) async fn keep_snapshots(&self) -> Result<(), Coded> {
         let snapshot = self.snapshot();
         let kept = [
             ("contract", snapshot.contract.digest(), snapshot.contract.to_snapshot()),
@@ -279,7 +293,8 @@ impl Node {
         let now = self.now();
         self.store.roll_up(now).await?;
         self.store.prune(now).await?;
-        Ok(())
+        // What decisions name stays while they are made: its day is moved on.
+        self.keep_snapshots().await
     }
 
     pub(crate) fn new_id<K>(&self, now: Timestamp) -> Id<K> {

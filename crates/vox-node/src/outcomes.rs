@@ -5,6 +5,7 @@
 
 use vox_api::{Credited, OutcomePosted, PostOutcome};
 use vox_base::{Coded, KeyId, Kind, Timestamp};
+use vox_route::Contract;
 use vox_route::outcome::{Channel, Claim, Doubt, Judged, OutcomeRules, Source, shares};
 use vox_store::rows::routing::{OutcomeRow, PenaltyRow};
 use vox_store::{Credit, NewOutcome, Store, Unit};
@@ -44,15 +45,6 @@ impl Poster {
     }
 }
 
-/// When giving up sets a model back, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Penalising {
-    /// Below this confidence.
-    pub below_confidence_ppm: u32,
-    /// For so long.
-    pub for_ms: i64,
-}
-
 /// What posting needs beside the store.
 pub struct Intake<'a> {
     /// The store.
@@ -60,7 +52,7 @@ pub struct Intake<'a> {
     /// Whose word counts.
     pub rules: &'a OutcomeRules,
     /// When giving up sets a model back.
-    pub penalising: Penalising,
+    pub contract: &'a Contract,
     /// Random bytes for ids.
     pub random: &'a (dyn Fn() -> [u8; 10] + Sync),
     /// The present moment.
@@ -90,7 +82,7 @@ pub async fn post(intake: &Intake<'_>, poster: &Poster, post: &PostOutcome, comm
     let penalties = penalties(intake, &rows, &judged);
     let new = NewOutcome { rows, penalties, precedence: intake.rules.precedence() };
     let posted = intake.store.post_outcome(new).await?;
-    Ok(receipt(&posted.rows, intake.penalising))
+    Ok(receipt(&posted.rows, intake.contract))
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> Coded {
@@ -190,9 +182,8 @@ fn rows(
 
 /// A model that gave up without confidence is set back on that task; again, and the time begins anew.
 fn penalties(intake: &Intake<'_>, rows: &[OutcomeRow], judged: &Judged) -> Vec<PenaltyRow> {
-    let Some(confidence) = judged.gave_up_at_ppm.filter(|confidence| *confidence < intake.penalising.below_confidence_ppm) else {
-        return Vec::new();
-    };
+    let Some(confidence) = judged.gave_up_at_ppm else { return Vec::new() };
+    let Some(until_at) = intake.contract.penalty_until(confidence, intake.now) else { return Vec::new() };
     let row = |outcome: &OutcomeRow| PenaltyRow {
         penalty_id: outcome.outcome_id.cast(),
         provider_canonical: outcome.provider_canonical.clone(),
@@ -202,7 +193,7 @@ fn penalties(intake: &Intake<'_>, rows: &[OutcomeRow], judged: &Judged) -> Vec<P
         confidence_ppm: Some(i64::from(confidence)),
         interaction_id: outcome.interaction_id,
         from_at: intake.now,
-        until_at: intake.now.plus_millis(intake.penalising.for_ms),
+        until_at,
         cleared_by: None,
         cleared_at: None,
     };
@@ -210,10 +201,10 @@ fn penalties(intake: &Intake<'_>, rows: &[OutcomeRow], judged: &Judged) -> Vec<P
 }
 
 /// Says what was written, from the rows alone, so that the same key gets the same answer.
-fn receipt(rows: &[OutcomeRow], penalising: Penalising) -> OutcomePosted {
+fn receipt(rows: &[OutcomeRow], contract: &Contract) -> OutcomePosted {
     let first = &rows[0];
     let gave_up = first.source == Source::Socrates.as_str() && first.decision.as_deref() == Some(Doubt::Abstain.as_str());
-    let penalised = gave_up && first.confidence_ppm.unwrap_or(0) < i64::from(penalising.below_confidence_ppm);
+    let confidence = first.confidence_ppm.and_then(|ppm| u32::try_from(ppm).ok()).unwrap_or(0);
     let credit = |row: &OutcomeRow| Credited {
         provider: row.provider_canonical.to_string(),
         model: row.model.to_string(),
@@ -229,7 +220,7 @@ fn receipt(rows: &[OutcomeRow], penalising: Penalising) -> OutcomePosted {
         weight_ppm: first.weight_ppm,
         credits: rows.iter().map(credit).collect(),
         observed_at: first.observed_at,
-        penalised_until: penalised.then(|| first.observed_at.plus_millis(penalising.for_ms)),
+        penalised_until: contract.penalty_until(confidence, first.observed_at).filter(|_| gave_up),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::settings::Settings;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use vox_base::{Coded, Document, Kind, Secret};
 use vox_route::{Board, Catalog, Contract, Credential as CredentialState, Health, Privacy, ProviderState};
@@ -27,7 +28,9 @@ pub struct Snapshot {
     pub verdicts: Verdicts,
     routes: HashMap<Arc<str>, Arc<Route>>,
     /// Price lists that calls were settled with, by offer; filled as offers are used.
-    prices: Mutex<HashMap<Arc<str>, PriceSnapshotId>>,
+    prices: Arc<Mutex<HashMap<Arc<str>, PriceSnapshotId>>>,
+    /// Whether a decision was made on the board.
+    was_used: AtomicBool,
 }
 
 /// Names one stored price list.
@@ -110,8 +113,36 @@ impl Snapshot {
             board: Board::new(states, BTreeMap::new()),
             verdicts: Verdicts::built_in(),
             routes,
-            prices: Mutex::default(),
+            prices: Arc::default(),
+            was_used: AtomicBool::new(false),
         })
+    }
+
+    /// Returns the same snapshot with another board.
+    #[must_use]
+    pub fn with_board(&self, board: Board) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            providers: self.providers.clone(),
+            contract: self.contract.clone(),
+            catalog: self.catalog.clone(),
+            board,
+            verdicts: self.verdicts.clone(),
+            routes: self.routes.clone(),
+            prices: self.prices.clone(),
+            was_used: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that a decision was made on the board, which must be kept then.
+    pub(crate) fn use_board(&self) {
+        if !self.was_used.load(Ordering::Relaxed) {
+            self.was_used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn was_used(&self) -> bool {
+        self.was_used.load(Ordering::Relaxed)
     }
 
     /// Returns the way to a provider; for `offline` the one that speaks the caller's dialect.

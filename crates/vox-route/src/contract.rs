@@ -7,17 +7,19 @@ mod check;
 mod discovery;
 mod evidence;
 mod scoring;
+mod setbacks;
 
 use crate::catalog::Tier;
 use crate::decide::Waiver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd};
+use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd, Timestamp};
 
 pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
+pub use setbacks::{Escalate, PenaltyRules};
 
 /// The routing rules in force, checked, with their digest.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,8 @@ pub struct Rules {
     pub complexity: ComplexityRules,
     /// What a context must hold.
     pub context: ContextRules,
+    /// What follows when a model gives up on a task.
+    pub penalties: PenaltyRules,
     /// Filters lifted one after another when nothing is left.
     pub waiver_order: Vec<Waiver>,
     /// The model to beat for demanding work, by premium key.
@@ -140,6 +144,10 @@ pub struct ToolHintFloor {
 pub struct ContextRules {
     /// Output to leave room for when the caller gives no maximum.
     pub output_reserve_tokens: u64,
+    /// The steps in which contexts grow.
+    pub ladder_tokens: Vec<u64>,
+    /// When a caller's requests want a larger context.
+    pub escalate: Escalate,
 }
 
 /// Limits no request may pass.
@@ -306,6 +314,13 @@ impl Contract {
         let raised = if n_tools >= rules.tool_hint_floor.min_tools { raw.max(i64::from(rules.tool_hint_floor.complexity)) } else { raw };
         let clamped = raised.clamp(i64::from(rules.min), i64::from(rules.max));
         Complexity { raw, clamped: u8::try_from(clamped).unwrap_or(rules.max) }
+    }
+
+    /// Returns until when a model is set back that gave up with this confidence at a moment; `None` if it was sure enough.
+    #[must_use]
+    pub fn penalty_until(&self, confidence_ppm: u32, at: Timestamp) -> Option<Timestamp> {
+        let rules = &self.rules.penalties;
+        (confidence_ppm < rules.abstain_confidence_ppm).then(|| at.plus_millis(i64::from(rules.ttl_s) * 1000))
     }
 
     /// Returns the greatest upper cost estimate that any request may have.

@@ -12,6 +12,7 @@ pub mod contract;
 pub mod decide;
 pub mod evidence;
 pub mod explain;
+pub mod filling;
 mod math;
 pub mod name;
 pub mod outcome;

@@ -212,7 +212,7 @@ impl OutcomeRules {
         }
         for (at, rule) in rules.sources.iter().enumerate() {
             if rule.weight_ppm > MILLION {
-                return Err(document.fault(&format!("sources.{at}.weight_ppm"), "is more than 1000000"));
+                return Err(document.fault(&format!("sources[{at}].weight_ppm"), "is more than 1000000"));
             }
         }
         for source in Source::ALL {

@@ -217,21 +217,27 @@ fn percentiles(
     })
 }
 
-/// What a provider answers for: neither the caller's mistakes and impatience, nor a key that does not pay.
-const FAILED: &str = "'network', 'server', 'rate', 'cut', 'malformed', 'stalled'";
+/// The classes of errors a provider answers for: neither the caller's mistakes and impatience, nor a key that does not pay.
+pub const PROVIDER_FAILURES: [&str; 6] = ["network", "server", "rate", "cut", "malformed", "stalled"];
+
+/// Returns those classes as a list of SQL.
+pub(crate) fn failures() -> String {
+    PROVIDER_FAILURES.map(|class| format!("'{class}'")).join(", ")
+}
 
 /// Counts attempts: a call that another provider saved is a failure of the first one. An attempt names its provider's
 /// entry; statistics know it by the calls it answered, or by the same name.
 fn attempts(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements) -> Result<(), StoreError> {
+    let failed = failures();
     let canonical = "coalesce(known.provider_canonical, attempt.provider)";
     let sql = format!(
         "SELECT {}, cast(sum(CASE WHEN attempt.outcome = 'ok' THEN 1 ELSE 0 END) AS bigint), \
-         cast(sum(CASE WHEN attempt.error_class IN ({FAILED}) THEN 1 ELSE 0 END) AS bigint) \
+         cast(sum(CASE WHEN attempt.error_class IN ({failed}) THEN 1 ELSE 0 END) AS bigint) \
          FROM llm_attempts AS attempt JOIN llm_interactions AS call ON call.interaction_id = attempt.interaction_id \
          LEFT JOIN (SELECT provider, max(provider_canonical) AS provider_canonical FROM llm_interactions \
          WHERE {IN_SPAN} GROUP BY provider) AS known ON known.provider = attempt.provider \
          WHERE attempt.interaction_id >= $3 AND call.created_at > $1 AND call.created_at <= $2 \
-         AND (attempt.outcome = 'ok' OR attempt.error_class IN ({FAILED})) GROUP BY {NAMES}",
+         AND (attempt.outcome = 'ok' OR attempt.error_class IN ({failed})) GROUP BY {NAMES}",
         names(grain, [canonical, "attempt.model", "call.task_category", "call.key_id"])
     );
     tx.query(&sql, &[span.after.encode(), span.until.encode(), span.first_id().encode()], &mut |row| {

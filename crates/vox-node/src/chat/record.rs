@@ -1,6 +1,8 @@
 //! What the settled row of a call will say. It is written exactly once: by an ending, or by `Drop` when the caller is
 //! gone — so that no path through the driver can forget it.
 
+mod sighted;
+
 use super::upstream::{self, Failed};
 use super::{Call, Trail, estimate, is_free};
 use crate::Node;
@@ -439,6 +441,7 @@ impl Open {
         });
         let attempts = std::mem::take(&mut self.attempts);
         let interaction = self.interaction(outcome, tally, &usage, (cost, source), overhead, ended_at, attempts.len());
+        self.sighted(outcome, &interaction, &attempts);
         let decision = self.decision_row();
         let entries = self.entries(cost, ended_at);
         let call = SettledCall { interaction, attempts, decision: Some(decision), entries };

@@ -9,11 +9,10 @@ struct Home {
     store: Store,
     clock: FixedClock,
     rules: OutcomeRules,
+    contract: Contract,
     next: AtomicU8,
     _dir: tempfile::TempDir,
 }
-
-const PENALISING: Penalising = Penalising { below_confidence_ppm: 500_000, for_ms: 600_000 };
 
 impl Home {
     fn new() -> Self {
@@ -28,7 +27,14 @@ impl Home {
             vox_version: "0.0.0",
             store_id: Id::new(clock.now(), [1; 10]),
         };
-        Self { store: Store::open(options).unwrap(), clock, rules: OutcomeRules::builtin(), next: AtomicU8::new(1), _dir: dir }
+        Self {
+            store: Store::open(options).unwrap(),
+            clock,
+            rules: OutcomeRules::builtin(),
+            contract: Contract::builtin(),
+            next: AtomicU8::new(1),
+            _dir: dir,
+        }
     }
 
     /// A call of key `key` that `model` answered, in a run where one is named.
@@ -51,7 +57,7 @@ impl Home {
 
     async fn post(&self, poster: &Poster, outcome: PostOutcome) -> Result<OutcomePosted, Coded> {
         let random = || [self.next.fetch_add(1, Ordering::Relaxed); 10];
-        let intake = Intake { store: &self.store, rules: &self.rules, penalising: PENALISING, random: &random, now: self.clock.now() };
+        let intake = Intake { store: &self.store, rules: &self.rules, contract: &self.contract, random: &random, now: self.clock.now() };
         post(&intake, poster, &outcome, None).await
     }
 }

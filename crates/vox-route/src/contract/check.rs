@@ -162,9 +162,22 @@ impl Check<'_> {
         self.range("complexity.tool_hint_floor.complexity", complexity.tool_hint_floor.complexity, 1..=10)
     }
 
+    fn setbacks(&self) -> Result<(), InvalidConfig> {
+        let (context, penalties) = (&self.rules.context, &self.rules.penalties);
+        if let Some(at) = context.ladder_tokens.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return self.fault(&format!("context.ladder_tokens[{}]", at + 1), "is not above the one before");
+        }
+        self.range("context.escalate.utilisation_bp", context.escalate.utilisation_bp, 1..=10_000)?;
+        self.range("context.escalate.times", context.escalate.times, 1..=1000)?;
+        self.range("context.escalate.window_s", context.escalate.window_s, 1..=604_800)?;
+        self.range("penalties.abstain_confidence_ppm", penalties.abstain_confidence_ppm, 0..=1_000_000)?;
+        self.range("penalties.ttl_s", penalties.ttl_s, 1..=604_800)
+    }
+
     fn limits(&self) -> Result<(), InvalidConfig> {
         let rules = self.rules;
         self.range("context.output_reserve_tokens", rules.context.output_reserve_tokens, 1..=MAX_TOKENS)?;
+        self.setbacks()?;
         self.range("economy_ceiling_micros_per_mtok", rules.economy_ceiling_micros_per_mtok.get(), 1..=1_000_000_000)?;
         self.range("safety.max_cost_micros_per_request", rules.safety.max_cost_micros_per_request.get(), 1..=10_000_000_000)?;
         self.range("admission.max_candidates", rules.admission.max_candidates, 1..=512)?;

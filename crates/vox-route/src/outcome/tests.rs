@@ -48,7 +48,7 @@ fn what_does_not_hold_together_names_its_place() {
         assert!(error.line > 0, "{error}");
         error.key
     };
-    assert_eq!(fault("weight_ppm: 800000", "weight_ppm: 1000001"), "sources.2.weight_ppm");
+    assert_eq!(fault("weight_ppm: 800000", "weight_ppm: 1000001"), "sources[2].weight_ppm");
     assert_eq!(fault("x-vox-version: 1", "x-vox-version: 2"), "x-vox-version");
     assert!(fault("  run:", "  runs:").contains("runs"));
     assert!(fault("source: eval", "source: evil").starts_with("sources"));

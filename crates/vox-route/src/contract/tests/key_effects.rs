@@ -3,6 +3,7 @@
 use crate::catalog::{Catalog, Entry, Layer, PriceOverlay, Prices, Tier, Trust};
 use crate::contract::{Contract, SourceRules};
 use crate::evidence::{Evidence, Unit};
+use crate::filling::{Filled, Fillings};
 use crate::source::{ListMapping, Past, Reading, SourceKind, Subject, due, is_stale};
 use crate::world::{NOW, World, entry, explicit, unit};
 use crate::{Decision, Prefer, Wanted, parse_name};
@@ -109,6 +110,19 @@ fn readings(contract: &Contract) -> String {
     format!("{page:?} {:?}", ollama.finish().unwrap().entries[0].context_effective_tokens)
 }
 
+/// What follows from three calls that fill a small context.
+fn escalations(contract: &Contract) -> String {
+    let rules = &contract.rules().context;
+    let offer = crate::OfferKey { provider: "one".into(), model_id: "small".into() };
+    let mut fillings = Fillings::default();
+    for at in 0..3 {
+        let at = NOW.plus_millis(at);
+        let call = Filled { offer: offer.clone(), context_tokens: 30_000, used_bp: 8100, task: "review".into(), caller: None, at };
+        fillings.observe(rules, &call);
+    }
+    format!("{:?}", fillings.escalations(rules, NOW.plus_millis(2)))
+}
+
 fn task_rows(rows: &mut Vec<Row>) {
     let contract = Contract::builtin();
     for (name, task) in contract.rules().tasks.clone() {
@@ -182,6 +196,12 @@ fn rule_rows(rows: &mut Vec<Row>) {
     rows.push(row("complexity.tool_hint_floor.complexity", "8", |c: &Contract| format!("{:?}", c.complexity(None, 2))));
     rows.push(row("complexity.tier_floors", "[]", demanding));
     rows.push(row("context.output_reserve_tokens", "199500", plain));
+    rows.push(row("context.ladder_tokens", "[40000]", escalations));
+    rows.push(row("context.escalate.utilisation_bp", "8100", escalations));
+    rows.push(row("context.escalate.times", "4", escalations));
+    rows.push(row("context.escalate.window_s", "7200", escalations));
+    rows.push(row("penalties.abstain_confidence_ppm", "490000", |c: &Contract| format!("{:?}", c.penalty_until(490_000, NOW))));
+    rows.push(row("penalties.ttl_s", "60", |c: &Contract| format!("{:?}", c.penalty_until(0, NOW))));
     rows.push(row("waiver_order", "[]", |c: &Contract| with(c, only_strange)));
     rows.push(row("retired_ids", "[one/pro]", plain));
     rows.push(row("economy_ceiling_micros_per_mtok", "100", |c: &Contract| scored(c, "code_gen", 4, Prefer::Cost)));

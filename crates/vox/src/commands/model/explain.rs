@@ -83,7 +83,10 @@ impl Explain {
 
     /// Decides as the gateway would, on what a node would read right now.
     fn decide(&self, context: &Context) -> Result<Replayed> {
-        let snapshot = context.preview()?;
+        let mut snapshot = context.preview()?;
+        if let Some(store) = context.existing_store()? {
+            snapshot = block_on(vox_node::evidence::inform(&store, snapshot, context.now()))??;
+        }
         let body = json!({ "model": self.model, "messages": [{ "role": "user", "content": self.text.as_deref().unwrap_or("") }] });
         let chat = Chat::parse(Dialect::Openai, Endpoint::Chat, Bytes::from(body.to_string()))?;
         let hints = Hints {
