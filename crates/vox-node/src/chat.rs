@@ -231,7 +231,7 @@ impl Driver {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Err(Tried::Unsuitable(Box::new(refusal)))),
         };
-        self.reserve(offer, now)?;
+        self.reserve(offer, now).await?;
         self.keep_prices(offer, now).await?;
         match self.attempt(offer, &route, body, wait_ms).await {
             Ok(opened) => Ok(Ok(opened)),
@@ -285,7 +285,7 @@ impl Driver {
     }
 
     /// Reserves what the call can cost at most at this offer, and notes the intent, before the first upstream byte.
-    fn reserve(&mut self, offer: &Offer, now: Timestamp) -> Result<(), Coded> {
+    async fn reserve(&mut self, offer: &Offer, now: Timestamp) -> Result<(), Coded> {
         let chat = &self.call.chat;
         let output = chat
             .max_output_tokens
@@ -301,7 +301,7 @@ impl Driver {
             return Ok(());
         }
         let caller = self.call.caller.as_deref();
-        let reserved = self.node.ledger.reserve(self.record.interaction_id(), caller, amount, self.record.take_reserved(), now)?;
+        let reserved = self.node.ledger.reserve(self.record.interaction_id(), caller, amount, self.record.take_reserved(), now).await?;
         self.record.reserve(reserved);
         Ok(())
     }

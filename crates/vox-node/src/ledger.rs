@@ -1,12 +1,15 @@
 //! Money of the running node: what callers may still spend, what open calls have reserved, and the intent on disk that
 //! lets a reservation survive `kill -9`.
 //!
-//! The arithmetic is `vox_route::budget`'s, the file and the rows are vox-store's; this room holds the two together.
+//! The arithmetic is `vox_route::budget`'s, the file and the rows are vox-store's; this room holds the two together. Where
+//! several nodes share the accounts, a hard limit is asked of the store too, see `ledger/shared.rs`.
+
+mod shared;
 
 use crate::keys::{Caller, KeyTable};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use vox_base::{Coded, InteractionId, KeyId, Kind, NanoUsd, Timestamp};
+use vox_base::{Coded, IncarnationId, InteractionId, KeyId, Kind, NanoUsd, Timestamp};
 use vox_route::budget::{Accounts, BudgetExceeded, Window};
 use vox_store::{Intent, SettledCall, Store};
 
@@ -14,6 +17,7 @@ use vox_store::{Intent, SettledCall, Store};
 pub(crate) struct Ledger {
     books: Mutex<Books>,
     store: Store,
+    incarnation: IncarnationId,
 }
 
 struct Books {
@@ -33,13 +37,18 @@ pub(crate) struct Reserved {
 
 impl Ledger {
     /// Returns the ledger of a store whose intents are open.
-    pub(crate) fn new(store: Store) -> Self {
-        Self { books: Mutex::new(Books { accounts: Accounts::new(), meanwhile: None }), store }
+    pub(crate) fn new(store: Store, incarnation: IncarnationId) -> Self {
+        Self { books: Mutex::new(Books { accounts: Accounts::new(), meanwhile: None }), store, incarnation }
+    }
+
+    /// Returns the name under which this process makes calls.
+    pub(crate) const fn incarnation(&self) -> IncarnationId {
+        self.incarnation
     }
 
     /// Reserves an amount against a caller's budgets and notes the intent, both before the first upstream byte. An
     /// earlier reservation of the same call, for a cheaper offer, is raised.
-    pub(crate) fn reserve(
+    pub(crate) async fn reserve(
         &self,
         id: InteractionId,
         caller: Option<&Caller>,
@@ -62,15 +71,25 @@ impl Ledger {
             }
             (None, None) => None,
         };
+        if let (Some(caller), Some((open, _))) = (caller.filter(|caller| self.is_seen_by_others(Some(caller))), &reservation) {
+            // Whoever drops this future while it waits gives back what it had in the books.
+            let booked = Booked { ledger: self, open: Some(*open) };
+            self.set_aside(id, caller, amount, now).await?;
+            booked.keep();
+        }
         let intent = Intent { interaction_id: id, key_id: caller.map(|caller| caller.key.key_id), amount, at: now };
         if let Err(reason) = self.note(&intent) {
             if let Some((open, _)) = reservation {
                 self.books.lock().accounts.release(open);
             }
-            return Err(Coded::new(Kind::Failed, "gateway.ledger_unavailable", format!("the ledger cannot be written: {reason}"))
-                .next("`vox db status` says what is wrong"));
+            return Err(unavailable(&reason));
         }
         Ok(Reserved { reservation, amount })
+    }
+
+    /// Returns whether the calls of a caller set their amounts aside where other nodes see it.
+    pub(crate) fn is_seen_by_others(&self, caller: Option<&Caller>) -> bool {
+        self.store.is_shared() && caller.is_some_and(|caller| caller.has_hard_budget)
     }
 
     fn note(&self, intent: &Intent) -> Result<(), String> {
@@ -129,6 +148,26 @@ impl Ledger {
     }
 }
 
+/// An amount in the books that goes back unless it is kept.
+struct Booked<'a> {
+    ledger: &'a Ledger,
+    open: Option<u64>,
+}
+
+impl Booked<'_> {
+    fn keep(mut self) {
+        self.open = None;
+    }
+}
+
+impl Drop for Booked<'_> {
+    fn drop(&mut self) {
+        if let Some(open) = self.open {
+            self.ledger.books.lock().accounts.release(open);
+        }
+    }
+}
+
 fn refusal(exceeded: &BudgetExceeded) -> Coded {
     let resets = exceeded.resets_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
     Coded::new(
@@ -144,4 +183,9 @@ fn refusal(exceeded: &BudgetExceeded) -> Coded {
         ),
     )
     .next("send a lower max_tokens, or raise it with `vox keys set ID --budget USD/day`")
+}
+
+fn unavailable(reason: &str) -> Coded {
+    Coded::new(Kind::Failed, "gateway.ledger_unavailable", format!("the ledger cannot be written: {reason}"))
+        .next("`vox db status` says what is wrong")
 }

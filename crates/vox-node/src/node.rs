@@ -1,5 +1,8 @@
 //! `Node`: what a running vox holds, how it opens, and how it notices that files, keys or secrets have changed.
 
+mod neighbours;
+
+use self::neighbours::Neighbours;
 use crate::discovery;
 use crate::evidence::{Learning, Sightings};
 use crate::keys::{Caller, KeyTable};
@@ -62,6 +65,7 @@ pub struct Node {
     snapshot: ArcSwap<Snapshot>,
     keys: ArcSwap<KeyTable>,
     seen: Mutex<Seen>,
+    neighbours: Mutex<Neighbours>,
     stale: ArcSwap<Option<String>>,
     pub(crate) metrics: Metrics,
     pub(crate) sightings: Sightings,
@@ -101,7 +105,7 @@ impl Node {
         let (learning, snapshot) = Learning::begin(&store, snapshot, now).await?;
         let keys_version = store.keys_version().await?;
         let keys = KeyTable::new(store.keys().await?);
-        let ledger = Ledger::new(store.clone());
+        let ledger = Ledger::new(store.clone(), incarnation);
         ledger.load(&keys, now).await?;
         let node = Self {
             ledger,
@@ -117,6 +121,7 @@ impl Node {
             random: Mutex::new(random),
             snapshot: ArcSwap::from_pointee(snapshot),
             keys: ArcSwap::from_pointee(keys),
+            neighbours: Mutex::default(),
             seen: Mutex::new(Seen { files, keys_version, secrets_version }),
             stale: ArcSwap::from_pointee(None),
             metrics: Metrics::default(),
@@ -145,6 +150,9 @@ impl Node {
             tracing::warn!(code = error.code, "evidence cannot be read: {error}");
         }
         self.note_used_keys(now).await;
+        if self.store.is_shared() {
+            self.look_around(now).await;
+        }
         match self.store.keys_version().await {
             Ok(version) if version != seen.keys_version => {
                 if self.reload_keys(now).await.is_ok() {

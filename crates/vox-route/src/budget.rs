@@ -137,6 +137,11 @@ impl Accounts {
         }
     }
 
+    /// Returns the limits of a key itself.
+    pub fn limits(&self, key: KeyId) -> impl Iterator<Item = Limit> {
+        self.keys.get(&key).into_iter().flat_map(|account| account.limits.iter().map(|(limit, _)| *limit))
+    }
+
     /// Returns whether a key or one above it has a hard limit.
     #[must_use]
     pub fn has_hard_limit(&self, chain: &[KeyId]) -> bool {

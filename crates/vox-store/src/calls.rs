@@ -4,7 +4,7 @@ use crate::row::{Encode as _, Value};
 use crate::rows::gateway::{Attempt, BudgetEntry, Interaction};
 use crate::rows::routing::DecisionRow;
 use crate::tx::Tx;
-use crate::{Store, StoreError, budget, usage};
+use crate::{Store, StoreError, budget, reservations, usage};
 use vox_base::{CostSource, InteractionId, Timestamp, TraceId};
 
 /// Everything one ended call writes: all of it or nothing.
@@ -18,6 +18,8 @@ pub struct SettledCall {
     pub decision: Option<DecisionRow>,
     /// What it costs whom: one entry for the key and one for each key above it.
     pub entries: Vec<BudgetEntry>,
+    /// Whether it may have set something aside that other nodes see, see [`Store::reserve`].
+    pub is_reserved: bool,
 }
 
 /// One call as `vox trace` shows it.
@@ -81,7 +83,7 @@ pub(crate) fn prepare(tx: &mut dyn Tx, calls: &[Box<SettledCall>]) -> Result<Hor
 
 fn days(call: &SettledCall) -> impl Iterator<Item = i64> {
     let entries = call.entries.iter().map(|entry| day_number(entry.at));
-    std::iter::once(day_number(call.interaction.created_at)).chain(entries)
+    [day_number(call.interaction.created_at), day_number(call.interaction.ended_at)].into_iter().chain(entries)
 }
 
 pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -> Result<(), StoreError> {
@@ -99,6 +101,9 @@ pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -
     }
     for entry in &call.entries {
         budget::add(tx, horizons.budget, entry)?;
+    }
+    if call.is_reserved {
+        reservations::settle(tx, horizons, interaction.interaction_id, interaction.ended_at)?;
     }
     if interaction.created_at < horizons.usage {
         usage::roll_up_late(tx, interaction)?;

@@ -52,6 +52,9 @@ pub enum StoreError {
     /// Every connection to the server is in use.
     #[error("every connection to the database is in use")]
     PoolExhausted,
+    /// Another node leads, and does what this one was about to do.
+    #[error("another node leads")]
+    NotLeading,
     /// Others changed the same at the same time; it was not done.
     #[error("the store is busy: others changed the same")]
     Conflict,
@@ -136,7 +139,7 @@ impl StoreError {
             Self::Drift(_) => "store.drift",
             Self::MigrationEdited { .. } => "store.migration_edited",
             Self::Migration { .. } => "store.migration",
-            Self::Busy | Self::Conflict => "store.busy",
+            Self::Busy | Self::Conflict | Self::NotLeading => "store.busy",
             Self::Full => "store.full",
             Self::Io(_) | Self::Closed => "store.io",
             Self::Corrupt(_) | Self::Damaged { .. } => "store.corrupt",
@@ -156,7 +159,7 @@ impl StoreError {
             }
             Self::Io(_) | Self::Corrupt(_) => Kind::Integrity,
             Self::Value { .. } => Kind::Usage,
-            Self::Unreachable(_) | Self::PoolExhausted | Self::Conflict => Kind::Failed,
+            Self::Unreachable(_) | Self::PoolExhausted | Self::Conflict | Self::NotLeading => Kind::Failed,
             Self::Missing(_) | Self::Busy | Self::Full | Self::NotFound(_) | Self::Closed => Kind::Failed,
         }
     }
@@ -173,7 +176,7 @@ impl StoreError {
             Self::EngineOld(_) => "use PostgreSQL 15 or later",
             Self::Unreachable(_) => "see whether the server runs, and whether `vox db path` names the right one",
             Self::Denied(_) => "give the role its password, and the rights to the schema",
-            Self::PoolExhausted | Self::Conflict => "try again in a moment",
+            Self::PoolExhausted | Self::Conflict | Self::NotLeading => "try again in a moment",
             Self::Drift(_) | Self::Damaged { .. } | Self::Migration { .. } => "vox db verify",
             Self::MigrationEdited { .. } | Self::SqliteUnsafe(_) => "use the released binary",
             Self::Busy => "try again; `vox status` says who else uses the store",

@@ -56,6 +56,7 @@ impl Store {
         for left in intent::left(&self.options().data_dir)? {
             let (incarnation, intents) = (left.incarnation, left.intents.clone());
             recovered.held += self.write(move |tx| hold_all(tx, incarnation, &intents)).await?;
+            recovered.held += self.hold_node(incarnation).await?;
             recovered.files += 1;
             left.remove()?;
         }
@@ -121,6 +122,7 @@ fn hold_all(tx: &mut dyn Tx, incarnation: IncarnationId, intents: &[Intent]) -> 
 
 fn hold(tx: &mut dyn Tx, horizons: &Horizons, incarnation: IncarnationId, intent: &Intent) -> Result<bool, StoreError> {
     let id = intent.interaction_id;
+    tx.run("DELETE FROM open_reservations WHERE interaction_id = $1", &[id.encode()])?;
     let known = "SELECT 1 FROM llm_interactions WHERE interaction_id = $1 UNION ALL SELECT 1 FROM reservations WHERE interaction_id = $1";
     if tx.value::<i64>(known, &[id.encode()])?.is_some() {
         return Ok(false);
@@ -141,7 +143,7 @@ fn hold(tx: &mut dyn Tx, horizons: &Horizons, incarnation: IncarnationId, intent
 }
 
 /// Returns the key and those above it: each of them is charged.
-fn accounts(tx: &mut dyn Tx, key: Option<KeyId>) -> Result<Vec<KeyId>, StoreError> {
+pub(crate) fn accounts(tx: &mut dyn Tx, key: Option<KeyId>) -> Result<Vec<KeyId>, StoreError> {
     let mut accounts: Vec<KeyId> = Vec::new();
     let mut next = key;
     while let Some(key) = next.filter(|key| !accounts.contains(key)) {
@@ -152,7 +154,7 @@ fn accounts(tx: &mut dyn Tx, key: Option<KeyId>) -> Result<Vec<KeyId>, StoreErro
 }
 
 /// The id follows from the call, the account and the kind, so that an entry can never be written twice.
-fn entry(call: InteractionId, account: KeyId, kind: &'static str, amount: NanoUsd, at: Timestamp) -> BudgetEntry {
+pub(crate) fn entry(call: InteractionId, account: KeyId, kind: &'static str, amount: NanoUsd, at: Timestamp) -> BudgetEntry {
     let mut random = [0; 10];
     random.copy_from_slice(&Digest::of(format!("{kind} {call} {account}").as_bytes()).as_bytes()[..10]);
     BudgetEntry {

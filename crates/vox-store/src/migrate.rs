@@ -39,6 +39,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0003_evidence/sqlite.sql"),
         postgres: Some(include_str!("../migrations/0003_evidence/postgres.sql")),
     },
+    Migration {
+        number: 4,
+        name: "nodes",
+        file: File::State,
+        sqlite: include_str!("../migrations/0004_nodes/sqlite.sql"),
+        postgres: Some(include_str!("../migrations/0004_nodes/postgres.sql")),
+    },
 ];
 
 /// Names a new store, once.

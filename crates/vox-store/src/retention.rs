@@ -4,6 +4,7 @@
 
 use crate::row::{Encode as _, Value};
 use crate::rows::retention::RULES;
+use crate::store::Lead;
 use crate::tx::Tx;
 use crate::{Store, StoreError, budget, calls, usage};
 use vox_base::Timestamp;
@@ -46,25 +47,46 @@ const BATCH_ROWS: i64 = 2000;
 const DAY_MS: i64 = 86_400_000;
 
 impl Store {
-    /// Sums all days before this one into the roll-ups and moves their marks. Doing it again changes nothing.
+    /// Keeps the lead among the nodes of a shared store, or takes it if nobody has it. To be called every few seconds.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn leads(&self, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.lead(now).await? != Lead::Follows)
+    }
+
+    async fn lead(&self, now: Timestamp) -> Result<Lead, StoreError> {
+        self.shared().lead(self.options().store_id, now).await
+    }
+
+    /// Sums all days before this one into the roll-ups and moves their marks. Doing it again changes nothing. Where another
+    /// node leads, or somebody is still writing about a day that would be summed, it is left for the next time.
     ///
     /// # Errors
     /// The store cannot be written.
     pub async fn roll_up(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            let horizon = now.start_of_day();
-            let marks = calls::horizons(tx, &[])?;
-            if marks.usage < horizon {
-                usage::roll_up(tx, marks.usage, horizon)?;
-                mark(tx, usage::ROLLUP, horizon, now)?;
-            }
-            if marks.budget < horizon {
-                budget::roll_up(tx, marks.budget, horizon)?;
-                mark(tx, budget::ROLLUP, horizon, now)?;
-            }
-            Ok(())
-        })
-        .await
+        let lead = self.lead(now).await?;
+        if lead == Lead::Follows {
+            return Ok(());
+        }
+        self.shared()
+            .write_leading(lead, move |tx| {
+                let horizon = now.start_of_day();
+                if !tx.close_days(calls::day_number(horizon))? {
+                    return Ok(());
+                }
+                let marks = calls::horizons(tx, &[])?;
+                if marks.usage < horizon {
+                    usage::roll_up(tx, marks.usage, horizon)?;
+                    mark(tx, usage::ROLLUP, horizon, now)?;
+                }
+                if marks.budget < horizon {
+                    budget::roll_up(tx, marks.budget, horizon)?;
+                    mark(tx, budget::ROLLUP, horizon, now)?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Deletes every row whose time has come, a batch at a time, and says how many went of each table.
@@ -72,10 +94,11 @@ impl Store {
     /// # Errors
     /// The store cannot be written; what went before is gone, and the rest goes next time.
     pub async fn prune(&self, now: Timestamp) -> Result<Vec<Pruned>, StoreError> {
+        let lead = self.lead(now).await?;
         let has_vault = self.read_vault(|_| Ok(())).await?.is_some();
         let mut pruned = Vec::new();
-        for rule in RULES.iter().filter(|rule| rule.file == File::State || has_vault) {
-            let deleted = self.prune_table(rule, now).await?;
+        for rule in RULES.iter().filter(|rule| if rule.file == File::State { lead != Lead::Follows } else { has_vault }) {
+            let deleted = self.prune_table(rule, lead, now).await?;
             if deleted > 0 {
                 pruned.push(Pruned { table: rule.table, deleted });
             }
@@ -83,11 +106,11 @@ impl Store {
         Ok(pruned)
     }
 
-    async fn prune_table(&self, rule: &'static Rule, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune_table(&self, rule: &'static Rule, lead: Lead, now: Timestamp) -> Result<usize, StoreError> {
         let mut deleted = 0;
         loop {
             let batch = match rule.file {
-                File::State => self.write(move |tx| prune_batch(tx, rule, now)).await?,
+                File::State => self.shared().write_leading(lead, move |tx| prune_batch(tx, rule, now)).await?,
                 File::Vault => self.write_vault(move |tx| prune_batch(tx, rule, now)).await?,
             };
             deleted += batch;

@@ -13,7 +13,7 @@ use crate::tx::Tx;
 use crate::{StoreError, calls, fs, kind, migrate};
 use parking_lot::Mutex;
 pub use place::Place;
-pub(crate) use shared::{FileEngine, ServerEngine, Shared};
+pub(crate) use shared::{FileEngine, Lead, ServerEngine, Shared};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -162,6 +162,16 @@ impl Store {
         F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
     {
         self.0.shared.write(work).await
+    }
+
+    /// Runs a write beside those of other processes, as a transaction of its own. Only for work that holds what it reads, or
+    /// reads nothing.
+    pub(crate) async fn write_beside<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.0.shared.write_beside(work).await
     }
 
     /// Runs reads of one snapshot; like a write, work may be run again.

@@ -5,6 +5,7 @@
 
 use crate::StoreError;
 use crate::row::{Record, Row, Value};
+use vox_base::KeyId;
 
 /// What an operation may do inside its transaction.
 pub(crate) trait Tx {
@@ -18,6 +19,17 @@ pub(crate) trait Tx {
     /// failure may come up at a later statement.
     fn run(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<(), StoreError> {
         self.execute(sql, values).map(|_| ())
+    }
+
+    /// Lets nobody write about a day before this one until the transaction ends; `false` if somebody is doing so now.
+    fn close_days(&mut self, _before: i64) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Lets nobody else set anything aside at these accounts until the transaction ends; sorted, so that two never wait for
+    /// each other. An engine with one writer at a time has nothing to do.
+    fn hold_accounts(&mut self, _keys: &[KeyId]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Holds the marks of these days where they are until the transaction ends, see [`crate::calls::horizons`]. An engine

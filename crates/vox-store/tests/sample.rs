@@ -79,6 +79,7 @@ pub(crate) fn call(n: u64, at: Timestamp) -> SettledCall {
         attempts: vec![attempt(interaction_id, at)],
         decision: Some(decision(id(n, at), interaction_id, at)),
         entries: vec![entry(n, interaction_id, at)],
+        is_reserved: false,
     }
 }
 

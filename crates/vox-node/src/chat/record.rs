@@ -444,7 +444,8 @@ impl Open {
         self.sighted(outcome, &interaction, &attempts);
         let decision = self.decision_row();
         let entries = self.entries(cost, ended_at);
-        let call = SettledCall { interaction, attempts, decision: Some(decision), entries };
+        let is_reserved = self.node.ledger.is_seen_by_others(self.call.caller.as_deref());
+        let call = SettledCall { interaction, attempts, decision: Some(decision), entries, is_reserved };
         let reserved = self.reserved.take();
         self.node.ledger.settle(reserved, cost, call, ended_at);
     }

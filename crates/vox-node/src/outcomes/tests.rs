@@ -51,7 +51,7 @@ impl Home {
             output_tokens: Some(output),
             ..Interaction::unknown(id, self.clock.now())
         };
-        self.store.settle(SettledCall { interaction, attempts: Vec::new(), decision: None, entries: Vec::new() });
+        self.store.settle(SettledCall { interaction, attempts: Vec::new(), decision: None, entries: Vec::new(), is_reserved: false });
         id
     }
 

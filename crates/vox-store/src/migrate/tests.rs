@@ -63,7 +63,8 @@ fn numbers_have_no_gaps_and_each_text_names_its_file() {
         assert!(named, "{}", migration.name);
         assert_eq!(migration.postgres.is_some(), migration.file == File::State, "{}", migration.name);
     }
-    assert_eq!((newest(File::State), newest(File::Vault)), (3, 2));
+    let last = MIGRATIONS.iter().rev().find(|migration| migration.file == File::State).unwrap();
+    assert_eq!((newest(File::State), newest(File::Vault)), (last.number, 2));
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn migrating_again_applies_nothing() {
     let connection = migrated(File::State);
     migrate(&connection, File::State, NOON.plus_millis(5), "0.0.1").unwrap();
     let applied: i64 = connection.query_row("SELECT count(*) FROM schema_migration", [], |row| row.get(0)).unwrap();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, super::of(File::State).count() as i64);
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn two_starters_apply_it_once() {
     });
     let connection = Connection::open(home.path().join("vox.db")).unwrap();
     let applied: i64 = connection.query_row("SELECT count(*) FROM schema_migration", [], |row| row.get(0)).unwrap();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, super::of(File::State).count() as i64);
 }
 
 fn refusal(home: &std::path::Path) -> StoreError {

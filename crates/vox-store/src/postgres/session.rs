@@ -214,6 +214,8 @@ pub(crate) mod locks {
     pub(crate) const IN_TURN: i32 = 1;
     /// Held while migrations run.
     pub(crate) const MIGRATION: i32 = 2;
+    /// Held by the session of the leader.
+    pub(crate) const OFFICE: i32 = 3;
     /// The first number of a day.
     const FIRST_DAY: i64 = 1000;
 

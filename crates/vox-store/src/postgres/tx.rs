@@ -7,9 +7,19 @@ use crate::row::Value;
 use crate::tx::{EachRow, Tx};
 use futures_util::future::try_join_all;
 use tokio_postgres::Statement;
+use vox_base::{Digest, KeyId};
 
 /// Statements gathered before they are sent.
 const GATHERED: usize = 512;
+
+/// How many days back somebody may still be writing: a queue that waits for the database is seldom older.
+const OPEN_DAYS: i64 = 40;
+
+/// Those who write calls or amounts and are not vox, or older than this second: their rows are not to be seen yet, and the
+/// days they are about cannot be known.
+const OTHER_WRITERS: &str = "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+    WHERE l.relation IN (to_regclass('llm_interactions'), to_regclass('budget_entries')) AND l.mode = 'RowExclusiveLock' \
+    AND l.pid <> pg_backend_pid() AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - interval '1 second')";
 
 /// A session inside a transaction.
 pub(crate) struct Statements<'s> {
@@ -67,6 +77,27 @@ impl Tx for Statements<'_> {
         let prepared = self.prepared(sql, values)?;
         self.gathered.push(prepared);
         if self.gathered.len() >= GATHERED { self.finish() } else { Ok(()) }
+    }
+
+    fn hold_accounts(&mut self, keys: &[KeyId]) -> Result<(), StoreError> {
+        let space = Value::Int(self.session.lock_space().wrapping_add(1).into());
+        for key in keys {
+            let digest = Digest::of(key.as_bytes());
+            let number = i32::from_be_bytes([digest.as_bytes()[0], digest.as_bytes()[1], digest.as_bytes()[2], digest.as_bytes()[3]]);
+            self.run("SELECT pg_advisory_xact_lock($1, $2)", &[space, Value::Int(number.into())])?;
+        }
+        Ok(())
+    }
+
+    fn close_days(&mut self, before: i64) -> Result<bool, StoreError> {
+        let values = [self.session.lock_space(), locks::day(before - OPEN_DAYS), locks::day(before - 1)];
+        let free = "SELECT bool_and(pg_try_advisory_xact_lock($1, day)) \
+            FROM generate_series(cast($2 AS integer), cast($3 AS integer)) AS day";
+        if (self as &mut dyn Tx).value(free, &values.map(|value| Value::Int(value.into())))? != Some(true) {
+            return Ok(false);
+        }
+        let others: Option<i64> = (self as &mut dyn Tx).value(OTHER_WRITERS, &[])?;
+        Ok(others == Some(0))
     }
 
     fn hold_days(&mut self, days: &[i64]) -> Result<(), StoreError> {

@@ -306,6 +306,91 @@ impl Record for Reservation {
     }
 }
 
+/// An amount that an open call has set aside at one account with a hard limit; only where several nodes share the accounts. Class S1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenReservation {
+    /// Interaction id. S1.
+    pub interaction_id: Id<kind::Interaction>,
+    /// The key whose limit it counts against: the caller's own, or one above it. S1.
+    pub account: Text,
+    /// The caller's key. S1.
+    pub key_id: Id<kind::Key>,
+    /// The process that makes the call. S1.
+    pub node_incarnation: Id<kind::Incarnation>,
+    /// Amount nano usd. S1.
+    pub amount_nano_usd: NanoUsd,
+    /// Opened at. S1.
+    pub opened_at: Timestamp,
+}
+
+impl Record for OpenReservation {
+    const INSERT: &'static str = "INSERT INTO open_reservations (interaction_id, account, key_id, node_incarnation, amount_nano_usd, opened_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    const SELECT: &'static str = "SELECT interaction_id, account, key_id, node_incarnation, amount_nano_usd, opened_at FROM open_reservations";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("open_reservations.account", Some(&self.account), 64)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.interaction_id.encode(),
+            self.account.encode(),
+            self.key_id.encode(),
+            self.node_incarnation.encode(),
+            self.amount_nano_usd.encode(),
+            self.opened_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            interaction_id: column(row, 0, "open_reservations.interaction_id")?,
+            account: column(row, 1, "open_reservations.account")?,
+            key_id: column(row, 2, "open_reservations.key_id")?,
+            node_incarnation: column(row, 3, "open_reservations.node_incarnation")?,
+            amount_nano_usd: column(row, 4, "open_reservations.amount_nano_usd")?,
+            opened_at: column(row, 5, "open_reservations.opened_at")?,
+        })
+    }
+}
+
+/// One process that serves from shared tables. Its beats rise while it lives. Class S1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeRow {
+    /// Node incarnation. S1.
+    pub node_incarnation: Id<kind::Incarnation>,
+    /// Beats. S0.
+    pub beats: i64,
+    /// Started at. S0.
+    pub started_at: Timestamp,
+}
+
+impl Record for NodeRow {
+    const INSERT: &'static str = "INSERT INTO nodes (node_incarnation, beats, started_at) VALUES ($1, $2, $3)";
+    const SELECT: &'static str = "SELECT node_incarnation, beats, started_at FROM nodes";
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.node_incarnation.encode(),
+            self.beats.encode(),
+            self.started_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            node_incarnation: column(row, 0, "nodes.node_incarnation")?,
+            beats: column(row, 1, "nodes.beats")?,
+            started_at: column(row, 2, "nodes.started_at")?,
+        })
+    }
+}
+
 /// One model call as its caller saw it, written once when it ended. Class S2.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {

@@ -83,6 +83,28 @@ CREATE TABLE reservations (
 
 CREATE INDEX reservations_by_opened_at ON reservations (opened_at) WHERE state = 'held';
 
+CREATE TABLE open_reservations (
+  interaction_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  node_incarnation TEXT NOT NULL,
+  amount_nano_usd INTEGER NOT NULL,
+  opened_at INTEGER NOT NULL,
+  PRIMARY KEY (interaction_id, account),
+  CONSTRAINT amount_not_negative CHECK (amount_nano_usd >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX open_reservations_by_account ON open_reservations (account);
+
+CREATE INDEX open_reservations_by_node_incarnation ON open_reservations (node_incarnation);
+
+CREATE TABLE nodes (
+  node_incarnation TEXT NOT NULL,
+  beats INTEGER NOT NULL CHECK (beats >= 0),
+  started_at INTEGER NOT NULL,
+  PRIMARY KEY (node_incarnation)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE llm_interactions (
   interaction_id TEXT NOT NULL,
   trace_id TEXT NOT NULL,
@@ -379,4 +401,12 @@ CREATE TABLE rollup_mark (
   horizon INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (rollup)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leader (
+  name TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  epoch INTEGER NOT NULL CHECK (epoch >= 1),
+  since_at INTEGER NOT NULL,
+  PRIMARY KEY (name)
 ) STRICT, WITHOUT ROWID;

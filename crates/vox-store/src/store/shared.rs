@@ -2,13 +2,26 @@
 
 use super::{Access, OpenOptions};
 use crate::StoreError;
-use crate::postgres::{self, Begin, Pool, Session, Settler, Target};
+use crate::postgres::{self, Begin, Office, Pool, Session, Settler, Target};
 use crate::queue::{Queue, Settling};
 use crate::sqlite::{Readers, Writer};
 use crate::tx::Tx;
+use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use vox_base::{Id, Timestamp};
+
+/// Whether a process may do a leader's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lead {
+    /// There are no others.
+    Alone,
+    /// It holds the office in this epoch.
+    Epoch(i64),
+    /// Another one leads.
+    Follows,
+}
 
 /// One SQLite file.
 pub(crate) struct FileEngine {
@@ -40,6 +53,8 @@ pub(crate) struct ServerEngine {
     pub(crate) target: Target,
     pub(crate) pool: Pool,
     settler: Option<Settler>,
+    office: Arc<Mutex<Office>>,
+    name: String,
 }
 
 impl ServerEngine {
@@ -54,7 +69,16 @@ impl ServerEngine {
             Access::Inspect => None,
             Access::Existing | Access::Create => Some(Settler::start(target.clone(), name.clone(), settling)?),
         };
-        Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler })
+        Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler, office: Arc::default(), name })
+    }
+}
+
+impl ServerEngine {
+    /// Keeps the office, or takes it if it is free; returns the epoch, if this process holds it.
+    async fn lead(&self, holder: Id<crate::kind::Store>, now: Timestamp) -> Result<Option<i64>, StoreError> {
+        let (office, target, name) = (self.office.clone(), self.target.clone(), self.name.clone());
+        let kept = tokio::task::spawn_blocking(move || office.lock().keep(&target, &name, holder, now));
+        kept.await.map_err(|error| StoreError::Io(error.to_string()))?
     }
 }
 
@@ -85,6 +109,44 @@ impl Shared {
         }
     }
 
+    /// Returns whether this process may do a leader's work; always where nobody else is.
+    pub(crate) async fn lead(&self, holder: Id<crate::kind::Store>, now: Timestamp) -> Result<Lead, StoreError> {
+        match self {
+            Self::File(_) => Ok(Lead::Alone),
+            Self::Server(server) => Ok(server.lead(holder, now).await?.map_or(Lead::Follows, Lead::Epoch)),
+        }
+    }
+
+    /// Runs a write that is a leader's.
+    pub(crate) async fn write_leading<T, F>(&self, lead: Lead, mut work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match lead {
+            Lead::Alone => self.write(work).await,
+            Lead::Follows => Err(StoreError::NotLeading),
+            Lead::Epoch(epoch) => {
+                self.write(move |tx| {
+                    postgres::check_epoch(tx, epoch)?;
+                    work(tx)
+                })
+                .await
+            }
+        }
+    }
+
+    pub(crate) async fn write_beside<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match self {
+            Self::Server(server) if server.settler.is_some() => server.pool.run(Begin::Beside, work).await,
+            Self::File(_) | Self::Server(_) => self.write(work).await,
+        }
+    }
+
     pub(crate) async fn read<T, F>(&self, mut work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -103,6 +165,7 @@ impl Shared {
                 if let Some(settler) = &server.settler {
                     settler.close(patience);
                 }
+                *server.office.lock() = Office::default();
                 server.pool.close();
             }
         }
