@@ -17,5 +17,6 @@ mod money;
 mod outcomes;
 mod sdk;
 mod secrets;
+mod shared;
 mod streams;
 mod usage;
