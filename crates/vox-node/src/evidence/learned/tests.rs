@@ -175,7 +175,7 @@ async fn rt_51_a_node_that_starts_knows_how_fast_its_offers_are_and_nothing_of_t
             ended_at: home.clock.now(),
             ..Interaction::unknown(id, home.clock.now())
         };
-        home.store.settle(SettledCall { interaction, attempts: Vec::new(), decision: None, entries: Vec::new() });
+        home.store.settle(SettledCall { interaction, attempts: Vec::new(), decision: None, entries: Vec::new(), is_reserved: false });
     }
     home.store.flush().await.unwrap();
     let learned = home.load().await;
