@@ -5,7 +5,11 @@ use vox_base::{Coded, Kind, NanoUsd};
 use vox_node::chat::Hints;
 
 /// Every hint that exists, so that a misspelt one is an error and not a silent default.
-const NAMES: [&str; 10] = ["task", "complexity", "budget-usd", "prefer", "force", "session", "run", "fallback", "timeout-ms", "unknown"];
+const NAMES: [&str; 11] =
+    ["task", "complexity", "tool-hints", "budget-usd", "prefer", "force", "session", "run", "fallback", "timeout-ms", "unknown"];
+
+/// Most tools that may be hinted at.
+const MAX_TOOLS: usize = 64;
 
 /// Reads the hints of a request.
 pub(crate) fn read(headers: &HeaderMap, metadata: &[(String, String)]) -> Result<Hints, Coded> {
@@ -27,6 +31,7 @@ fn apply(hints: &mut Hints, name: &str, value: &str, place: &str) -> Result<(), 
     match name {
         "task" => hints.task = Some(value.to_owned()),
         "complexity" => hints.complexity = Some(value.parse().map_err(|_| invalid(place, "a whole number, 1 to 10"))?),
+        "tool-hints" => hints.tools = tools(value, place)?,
         "budget-usd" => {
             let budget = NanoUsd::from_usd(value).ok().filter(|budget| *budget >= NanoUsd::ZERO);
             hints.budget = Some(budget.ok_or_else(|| invalid(place, "a decimal amount in USD such as 0.05"))?);
@@ -52,6 +57,14 @@ fn apply(hints: &mut Hints, name: &str, value: &str, place: &str) -> Result<(), 
 fn id(value: &str, place: &str) -> Result<String, Coded> {
     let fits = (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
     if fits { Ok(value.to_owned()) } else { Err(invalid(place, "at most 128 of A-Z a-z 0-9 . _ : -")) }
+}
+
+fn tools(value: &str, place: &str) -> Result<Vec<String>, Coded> {
+    let names: Vec<&str> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.len() > MAX_TOOLS {
+        return Err(invalid(place, &format!("at most {MAX_TOOLS} names of tools")));
+    }
+    names.into_iter().map(|name| id(name, place)).collect()
 }
 
 fn one_of<T: Copy, const N: usize>(value: &str, choices: [(&str, T); N], place: &str) -> Result<T, Coded> {

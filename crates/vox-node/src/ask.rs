@@ -1,13 +1,14 @@
 //! From a request to the decision's input: model name, hints, key and structure become one `Ask`. The chat driver and
 //! `vox model explain` both come through here, so what is explained is what would happen.
 
+mod about;
+
 use crate::keys::Caller;
 use crate::snapshot::Snapshot;
 use vox_base::{Coded, Kind, NanoUsd};
 use vox_route::catalog::Capabilities;
-use vox_route::name::check_task;
-use vox_route::{Ask, Capability, Prefer, Privacy, Wanted, parse_name};
-use vox_wire::Needs;
+use vox_route::{Ask, Capability, Prefer, Privacy, parse_name};
+use vox_wire::{Chat, Needs};
 
 /// What a caller may say beside the request: `x-vox-*` headers, body metadata, or flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Hints {
     pub complexity: Option<i64>,
     /// Most the request may cost.
     pub budget: Option<NanoUsd>,
+    /// Tools that will be used.
+    pub tools: Vec<String>,
     /// `cost`, `speed`, `quality`, `local` or a family.
     pub prefer: Option<String>,
     /// `provider/model` that skips routing.
@@ -36,14 +39,10 @@ pub struct Hints {
     pub max_latency_ms: Option<u64>,
 }
 
-/// What is asked, without its text.
+/// What is asked.
 pub struct Question<'a> {
-    /// The model name as sent.
-    pub model: &'a str,
-    /// The caller's dialect.
-    pub dialect: &'a str,
-    /// What the structure of the request needs.
-    pub needs: &'a Needs,
+    /// The request.
+    pub chat: &'a Chat,
     /// Input tokens, never below the truth.
     pub input_tokens: u64,
     /// Longest answer wanted.
@@ -52,6 +51,8 @@ pub struct Question<'a> {
     pub caller: Option<&'a Caller>,
     /// What was said beside the request.
     pub hints: &'a Hints,
+    /// The task of the session that the request continues.
+    pub session_task: Option<&'a str>,
     /// Nothing on the network may be called.
     pub offline: bool,
     /// Policy profile, where the user set one.
@@ -65,22 +66,19 @@ pub struct Question<'a> {
 pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded> {
     let hints = question.hints;
     let contract = &snapshot.contract;
-    let name = hints.force.as_deref().unwrap_or(question.model);
+    let name = hints.force.as_deref().unwrap_or(&question.chat.model);
     let wanted = parse_name(name, &|provider| snapshot.knows(provider), contract, &snapshot.catalog)?;
+    let about = about::about(contract, question, &wanted)?;
     let mut ask = Ask::new(contract, wanted);
-    if let Some(task) = &hints.task {
-        check_task(task, contract)?;
-        ask.task = Some(task.clone());
-        ask.task_source = "hint".into();
-    } else if let Wanted::Auto { task: Some(_) } = ask.wanted {
-        ask.task_source = "name".into();
-    }
-    let complexity = contract.complexity(hints.complexity, 0);
-    ask.complexity = complexity.clamped;
-    ask.complexity_raw = complexity.raw;
+    ask.task = about.task;
+    ask.task_source = about.source.into();
+    ask.rules = about.rules;
+    ask.complexity = about.complexity.clamped;
+    ask.complexity_raw = about.complexity.raw;
+    ask.n_tools_used = about.n_tools_used;
     ask.forced = hints.force.is_some();
     ask.fallback = hints.fallback.unwrap_or(false);
-    ask.needs = capabilities(question.needs);
+    ask.needs = capabilities(&question.chat.needs);
     ask.input_tokens = question.input_tokens;
     ask.max_output_tokens = question.max_output_tokens;
     ask.ceiling = hints.budget;
@@ -88,7 +86,7 @@ pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded>
     ask.prefer = hints.prefer.as_deref().map_or(Prefer::None, Prefer::from_name);
     ask.privacy = Privacy::default();
     ask.offline = question.offline;
-    ask.dialect = question.dialect.into();
+    ask.dialect = question.chat.dialect.as_str().into();
     ask.profile = question.profile.map(str::to_owned);
     if let Some(caller) = question.caller {
         ask.caller = Some(caller.reference.clone());
@@ -116,3 +114,6 @@ fn capabilities(needs: &Needs) -> Capabilities {
     ];
     wanted.into_iter().filter(|(needed, _)| *needed).map(|(_, capability)| capability).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,14 +132,13 @@ impl Node {
 
     fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
         Question {
-            model: &call.chat.model,
-            dialect: call.chat.dialect.as_str(),
-            needs: &call.chat.needs,
+            chat: &call.chat,
             input_tokens: call.chat.input_tokens_upper(),
             // Vectors take no room in a context.
             max_output_tokens: if call.chat.endpoint == Endpoint::Embeddings { Some(0) } else { call.chat.max_output_tokens },
             caller: call.caller.as_deref(),
             hints: &call.hints,
+            session_task: None,
             offline: self.offline,
             profile: self.profile.as_deref(),
         }

@@ -105,6 +105,8 @@ impl Snapshot {
             states.insert(id.clone(), state);
             routes.insert(id, Arc::new(route));
         }
+        // Made ready now, so that no call waits for it.
+        let _ = inputs.contract.classifier();
         Ok(Self {
             settings: Arc::new(inputs.settings),
             providers: inputs.providers,

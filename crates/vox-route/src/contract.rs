@@ -4,28 +4,39 @@
 //! before it arrives here. Form is checked by serde, ranges and cross references by `check`.
 
 mod check;
+pub mod classification;
 mod discovery;
 mod evidence;
 mod scoring;
 mod setbacks;
 
 use crate::catalog::Tier;
+use crate::classify::{Classifier, Verdict};
 use crate::decide::Waiver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd, Timestamp};
 
+pub use classification::Classification;
 pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 pub use setbacks::{Escalate, PenaltyRules};
 
 /// The routing rules in force, checked, with their digest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Contract {
     rules: Rules,
     digest: Digest,
+    classifier: OnceLock<Arc<Classifier>>,
+}
+
+impl PartialEq for Contract {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules == other.rules
+    }
 }
 
 /// Everything the routing contract says.
@@ -53,6 +64,8 @@ pub struct Rules {
     pub evidence: EvidenceRules,
     /// How complexity is read and what it demands.
     pub complexity: ComplexityRules,
+    /// How a request that names no task is given one.
+    pub classification: Classification,
     /// What a context must hold.
     pub context: ContextRules,
     /// What follows when a model gives up on a task.
@@ -259,7 +272,19 @@ impl Contract {
 
     fn new(rules: Rules) -> Self {
         let digest = Digest::of(&snapshot(&rules));
-        Self { rules, digest }
+        Self { rules, digest, classifier: OnceLock::new() }
+    }
+
+    /// Returns the classification rules, made ready the first time they are wanted.
+    ///
+    /// # Panics
+    /// Never: the check of the contract bounds their number and length.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        self.classifier.get_or_init(|| {
+            let Rules { classification, task_categories, .. } = &self.rules;
+            Arc::new(Classifier::compile(classification, task_categories).expect("the check bounds what the rules hold"))
+        })
     }
 
     /// Returns the rules.
@@ -321,6 +346,21 @@ impl Contract {
     pub fn penalty_until(&self, confidence_ppm: u32, at: Timestamp) -> Option<Timestamp> {
         let rules = &self.rules.penalties;
         (confidence_ppm < rules.abstain_confidence_ppm).then(|| at.plus_millis(i64::from(rules.ttl_s) * 1000))
+    }
+
+    /// Returns the task that tools hinted at speak for: research, if one of them looks things up.
+    #[must_use]
+    pub fn task_of_tools(&self, tools: &[String]) -> Option<&'static str> {
+        let means_research = tools.iter().any(|tool| self.rules.classification.research_tools.contains(tool));
+        Some("research").filter(|research| means_research && self.rules.tasks.contains_key(*research))
+    }
+
+    /// Returns whether the rules speak for another task so clearly that a session changes to it.
+    #[must_use]
+    pub fn leads(&self, verdict: &Verdict, session_task: &str) -> bool {
+        let margin = crate::classify::thousandths(self.rules.classification.session_margin);
+        let leads = |task: &Arc<str>| verdict.weight(task) - verdict.weight(session_task) >= margin;
+        verdict.task.as_ref().is_some_and(|task| **task == *session_task || leads(task))
     }
 
     /// Returns the greatest upper cost estimate that any request may have.

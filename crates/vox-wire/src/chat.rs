@@ -3,10 +3,12 @@
 //! The body is parsed once and never written anew within its dialect: `pass` edits spans. `needs` reads the structure
 //! (never the words), `tokens` bounds the size. Rewriting for another dialect is `translate`.
 
+mod excerpt;
 mod needs;
 mod pass;
 mod tokens;
 
+pub use excerpt::Excerpt;
 pub use needs::Needs;
 pub(crate) use pass::signed_by_vox;
 
@@ -39,6 +41,8 @@ pub struct Chat {
     pub needs: Needs,
     /// Entries of OpenAI `metadata` named `vox.*`, without that prefix.
     pub hints: Vec<(String, String)>,
+    /// The place of a message near the end.
+    late: Option<u32>,
 }
 
 /// The body is not a request of its dialect.
@@ -86,9 +90,9 @@ impl Chat {
         }
         let fields = Fields::read(&document, endpoint)?;
         let (model, stream, include_usage) = (fields.model.into_owned(), fields.stream, fields.include_usage);
-        let (max_output_tokens, hints) = (fields.max_output_tokens, fields.hints);
+        let (max_output_tokens, hints, late) = (fields.max_output_tokens, fields.hints, fields.late);
         let needs = Needs::read(dialect, &document);
-        Ok(Self { dialect, endpoint, model, stream, include_usage, max_output_tokens, needs, hints, document })
+        Ok(Self { dialect, endpoint, model, stream, include_usage, max_output_tokens, needs, hints, late, document })
     }
 }
 
@@ -100,6 +104,7 @@ struct Fields<'a> {
     include_usage: bool,
     max_output_tokens: Option<u64>,
     hints: Vec<(String, String)>,
+    late: Option<u32>,
 }
 
 impl<'a> Fields<'a> {
@@ -119,23 +124,29 @@ impl<'a> Fields<'a> {
             }
         }
         fields.model = model.ok_or_else(|| wrong("/model", "the name of a model"))?;
-        check_input(endpoint, input)?;
+        fields.late = check_input(endpoint, input)?;
         Ok(fields)
     }
 }
 
-fn check_input(endpoint: Endpoint, input: Option<Value<'_>>) -> Result<(), WireError> {
+/// Checks what a request is about, and returns the place of a message near the end.
+fn check_input(endpoint: Endpoint, input: Option<Value<'_>>) -> Result<Option<u32>, WireError> {
     match (endpoint, input.map(Value::kind)) {
-        (Endpoint::Embeddings, Some(Kind::String | Kind::Array)) => return Ok(()),
+        (Endpoint::Embeddings, Some(Kind::String | Kind::Array)) => return Ok(None),
         (Endpoint::Embeddings, _) => return Err(wrong("/input", "a text or a list")),
         (Endpoint::Chat, Some(Kind::Array)) => {}
         (Endpoint::Chat, _) => return Err(wrong("/messages", "a list of messages")),
     }
-    let messages = input.into_iter().flat_map(Value::items);
-    match messages.enumerate().find(|(_, message)| message.get("role").is_none_or(|role| role.kind() != Kind::String)) {
-        Some((at, _)) => Err(WireError::Field { pointer: format!("/messages/{at}/role"), expected: "the name of a role" }),
-        None => Ok(()),
+    let mut places = [None, None];
+    for (at, message) in input.into_iter().flat_map(Value::items).enumerate() {
+        if message.get("role").is_none_or(|role| role.kind() != Kind::String) {
+            return Err(WireError::Field { pointer: format!("/messages/{at}/role"), expected: "the name of a role" });
+        }
+        if at % excerpt::LATE_MESSAGES == 0 {
+            places = [places[1], Some(message.place())];
+        }
     }
+    Ok(places[0].or(places[1]))
 }
 
 fn wrong(pointer: &str, expected: &'static str) -> WireError {

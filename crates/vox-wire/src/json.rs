@@ -200,6 +200,54 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Returns how many bytes a string has as written; 0 for anything else.
+    pub(crate) fn n_bytes(self) -> usize {
+        self.inner_span().len()
+    }
+
+    /// Returns the text of the last bytes of a string, at most this many as written.
+    pub(crate) fn str_end(self, n_bytes: usize) -> Cow<'a, str> {
+        let (span, bytes) = (self.inner_span(), self.document.bytes.as_ref());
+        let mut from = span.end - n_bytes.min(span.len());
+        while from < span.end && !is_char_start(bytes[from]) {
+            from += 1;
+        }
+        // Behind an odd number of backslashes stands the letter of an escape, which belongs to them.
+        from += usize::from(from < span.end && ends_in_escape(&bytes[span.start..from]));
+        self.decoded(from..span.end)
+    }
+
+    /// Returns the text of the first bytes of a string, at most this many as written.
+    pub(crate) fn str_start(self, n_bytes: usize) -> Cow<'a, str> {
+        let (span, bytes) = (self.inner_span(), self.document.bytes.as_ref());
+        let mut to = span.start + n_bytes.min(span.len());
+        while to < span.end && !is_char_start(bytes[to]) {
+            to -= 1;
+        }
+        to -= usize::from(ends_in_escape(&bytes[span.start..to]));
+        self.decoded(span.start..to)
+    }
+
+    fn inner_span(self) -> Range<usize> {
+        let span = self.span();
+        if self.kind() == Kind::String { span.start + 1..span.end - 1 } else { span.start..span.start }
+    }
+
+    fn decoded(self, span: Range<usize>) -> Cow<'a, str> {
+        let text = self.document.text(span);
+        if self.slot().escaped { Cow::Owned(parse::unescape(text)) } else { Cow::Borrowed(text) }
+    }
+
+    /// Returns a name for the place of this value in its document.
+    pub(crate) const fn place(self) -> u32 {
+        self.at
+    }
+
+    /// Returns the items of an array from the one at a place that was named before.
+    pub(crate) fn items_from(self, place: u32) -> impl Iterator<Item = Self> {
+        Children { document: self.document, at: place, end: self.slot().next }
+    }
+
     /// Returns whether this is a string with that text.
     pub(crate) fn is_str(self, text: &str) -> bool {
         let slot = self.slot();
@@ -241,6 +289,14 @@ impl std::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.raw())
     }
+}
+
+const fn is_char_start(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
+fn ends_in_escape(text: &[u8]) -> bool {
+    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 struct Children<'a> {

@@ -1,5 +1,7 @@
 //! What serde cannot see: ranges, references between keys, and circles.
 
+mod classification;
+
 use super::Rules;
 use crate::catalog::Tier;
 use std::collections::BTreeSet;
@@ -23,6 +25,7 @@ pub(super) fn check(document: &Document, rules: &Rules) -> Result<(), InvalidCon
     check.priors()?;
     check.evidence()?;
     check.complexity()?;
+    check.classification()?;
     check.limits()?;
     check.aliases()?;
     check.policy()?;

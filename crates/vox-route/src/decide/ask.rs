@@ -25,12 +25,18 @@ pub struct Ask {
     /// The task category, where something but the model name states it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub task: Option<String>,
-    /// Who said which category it is: `header`, `metadata`, `default` and so on.
+    /// Who said which category it is: `hint`, `name`, `research`, `rules`, `session` or `default`.
     pub task_source: String,
+    /// Ids of the classification rules that matched.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rules: Vec<Arc<str>>,
     /// The complexity that counts.
     pub complexity: u8,
-    /// The complexity as given.
+    /// The complexity as given, or as the rules put it.
     pub complexity_raw: i64,
+    /// Different tools hinted at, or called of late.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub n_tools_used: u32,
     /// What the request cannot do without.
     #[serde(default, skip_serializing_if = "is_default")]
     pub needs: Capabilities,
@@ -146,8 +152,10 @@ impl Ask {
             models_allowed: None,
             task: None,
             task_source: "default".into(),
+            rules: Vec::new(),
             complexity: complexity.clamped,
             complexity_raw: complexity.raw,
+            n_tools_used: 0,
             needs: Capabilities::NONE,
             input_tokens: 0,
             max_output_tokens: None,

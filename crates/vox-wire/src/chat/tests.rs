@@ -238,3 +238,56 @@ fn tools_add_what_providers_write_around_them() {
     let without = openai(r#"{"model":"m","messages":[],"xools":[{"type":"function","function":{"name":"f"}}]}"#).input_tokens_upper();
     assert_eq!(with - without, 600);
 }
+
+#[test]
+fn the_ends_of_a_conversation_are_cut_out_in_either_dialect() {
+    let chat = openai(
+        r#"{"model":"m","messages":[{"role":"developer","content":"be brief"},{"role":"user","content":"one"},{"role":"user","content":[{"type":"text","text":"two"},{"type":"image_url"}]},
+        {"role":"assistant","tool_calls":[{"function":{"name":"read"}},{"function":{"name":"edit"}}]},{"role":"tool","content":"x"},
+        {"role":"assistant","tool_calls":[{"function":{"name":"read"}}]},{"role":"tool","content":"y"}]}"#,
+    );
+    let excerpt = chat.excerpt(100, 100);
+    assert_eq!((&*excerpt.user_text, &*excerpt.system_text, excerpt.n_images), ("two", "be brief", 1));
+    assert_eq!((excerpt.n_tools_called, excerpt.in_tool_loop, excerpt.tool_failed, excerpt.is_cut), (2, true, false, false));
+    let chat = anthropic(
+        r#"{"model":"m","system":[{"type":"text","text":"be brief"},{"type":"text","text":"be kind"}],"messages":[
+        {"role":"user","content":[{"type":"text","text":"<note>n</note>"},{"type":"text","text":"do it"}]},
+        {"role":"assistant","content":[{"type":"tool_use","name":"read"}]},
+        {"role":"user","content":[{"type":"tool_result","is_error":true},{"type":"text","text":"<note>more</note>"}]}]}"#,
+    );
+    let excerpt = chat.excerpt(100, 100);
+    assert_eq!((&*excerpt.user_text, &*excerpt.system_text), ("<note>n</note>\ndo it", "be brief\nbe kind\n"));
+    assert_eq!((excerpt.n_tools_called, excerpt.in_tool_loop, excerpt.tool_failed), (1, true, true));
+}
+
+#[test]
+fn long_texts_are_cut_between_characters_and_escapes() {
+    for n_bytes in 0..40 {
+        let chat = openai(
+            r#"{"model":"m","messages":[{"role":"system","content":"é\\\"\n\u00e9 ende"},{"role":"user","content":"é\\\"\n\u00e9 ende"}]}"#,
+        );
+        let whole = "é\\\"\né ende";
+        let excerpt = chat.excerpt(n_bytes, n_bytes);
+        assert!(excerpt.user_text.chars().count() <= n_bytes && excerpt.system_text.chars().count() <= n_bytes);
+        assert_eq!(excerpt.is_cut, n_bytes < 19);
+        // Cut inside an escape of four digits, the digits that are left stay text.
+        let clean = !(9..=14).contains(&n_bytes);
+        assert!(!clean || whole.ends_with(excerpt.user_text.trim_start_matches(|c: char| c.is_ascii_hexdigit())), "{n_bytes}: {excerpt:?}");
+    }
+    let chat = openai(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#, "\\n".repeat(300)));
+    assert_eq!(chat.excerpt(7, 0).user_text, "\n\n\n", "half an escape is left out");
+}
+
+#[test]
+fn of_a_long_conversation_only_the_last_messages_are_looked_at() {
+    let conversation = |n_after: usize| {
+        let after = r#",{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]},{"role":"tool","content":"x"}"#.repeat(n_after);
+        openai(&format!(r#"{{"model":"m","messages":[{{"role":"system","content":"s"}},{{"role":"user","content":"u"}}{after}]}}"#))
+    };
+    for (n_after, seen) in [(0, "u"), (1, "u"), (31, "u"), (40, "u"), (100, ""), (1000, "")] {
+        let chat = conversation(n_after);
+        let excerpt = chat.excerpt(10, 10);
+        assert_eq!((&*excerpt.user_text, &*excerpt.system_text), (seen, "s"), "{n_after}");
+        assert_eq!((excerpt.in_tool_loop, excerpt.n_tools_called), (n_after > 0, usize::from(n_after > 0)));
+    }
+}

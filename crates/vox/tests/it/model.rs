@@ -150,3 +150,37 @@ fn change(setup: &Setup, sql: &str) {
         std::process::Command::new("sqlite3").arg(setup.database()).arg(sql).status().expect("the sqlite3 program is installed").success()
     );
 }
+
+/// RT-33, RT-39: the words of a question are classified, and what is told names rules.
+#[test]
+fn rt_39_explain_classifies_a_text_and_names_the_rules() {
+    let setup = with_key();
+    let asked = |arguments: &[&str]| setup.json(&[&["model", "explain"], arguments].concat())["ask"].clone();
+    let tests = asked(&["write unit tests for the parser"]);
+    assert_eq!((tests["task"].as_str(), tests["task_source"].as_str()), (Some("testing"), Some("rules")));
+    assert!(tests["rules"].as_array().unwrap().contains(&json!("tests.write")), "{tests}");
+    let research = asked(&["write unit tests for the parser", "--tools", "read,web_search"]);
+    assert_eq!((research["task"].as_str(), research["complexity"].as_u64()), (Some("research"), Some(7)));
+    assert_eq!(asked(&["write unit tests", "--task", "parsing"])["task"], "parsing");
+    let text = String::from_utf8(setup.vox(&["model", "explain", "write unit tests for the parser"]).stdout).unwrap();
+    assert!(text.contains("task testing (by rules)") && text.contains("rules tests.write"), "{text}");
+}
+
+/// RT-39: what explain says of a text is what the gateway does with it, and no word of it is kept.
+#[test]
+fn rt_39_the_gateway_classifies_as_explain_does_and_keeps_no_word() {
+    let fake = FakeProvider::start();
+    fake.on("/v1/chat/completions", [Answer::text("hi").openai()]);
+    let setup = Setup::new().openai(&fake);
+    let text = "please REVIEW the Zanzibar patch before we merge";
+    setup.json(&["chat", text, "--no-stream"]);
+    let decided = setup.json(&["model", "explain", "--decision", "last"])["ask"].clone();
+    let explained = setup.json(&["model", "explain", text])["ask"].clone();
+    assert_eq!(
+        (&decided["task"], &decided["rules"], &decided["complexity"]),
+        (&explained["task"], &explained["rules"], &explained["complexity"])
+    );
+    assert_eq!(decided["task"], "review");
+    assert_eq!(setup.number("SELECT count(*) AS n FROM route_decisions WHERE features_json LIKE '%anzibar%'"), 0);
+    assert_eq!(setup.number("SELECT count(*) AS n FROM route_decisions WHERE features_json LIKE '%review.words%'"), 1);
+}

@@ -6,7 +6,7 @@ use crate::evidence::{Evidence, Unit};
 use crate::filling::{Filled, Fillings};
 use crate::source::{ListMapping, Past, Reading, SourceKind, Subject, due, is_stale};
 use crate::world::{NOW, World, entry, explicit, unit};
-use crate::{Decision, Prefer, Wanted, parse_name};
+use crate::{Decision, Features, Prefer, Wanted, parse_name};
 use std::collections::BTreeSet;
 use vox_base::Document;
 
@@ -195,6 +195,7 @@ fn rule_rows(rows: &mut Vec<Row>) {
     rows.push(row("complexity.tool_hint_floor.min_tools", "3", |c: &Contract| format!("{:?}", c.complexity(None, 2))));
     rows.push(row("complexity.tool_hint_floor.complexity", "8", |c: &Contract| format!("{:?}", c.complexity(None, 2))));
     rows.push(row("complexity.tier_floors", "[]", demanding));
+    classification_rows(rows);
     rows.push(row("context.output_reserve_tokens", "199500", plain));
     rows.push(row("context.ladder_tokens", "[40000]", escalations));
     rows.push(row("context.escalate.utilisation_bp", "8100", escalations));
@@ -229,6 +230,19 @@ fn rule_rows(rows: &mut Vec<Row>) {
     for provider in shipped.fallback_graph.into_keys() {
         rows.push(row(format!("fallback_graph.{provider}"), "[]", move |c: &Contract| fallback(c, &provider)));
     }
+}
+
+fn classification_rows(rows: &mut Vec<Row>) {
+    let said = |c: &Contract, user_text: &str| c.classifier().classify(&Features { user_text, n_messages: 1, ..Features::default() });
+    rows.push(row("classification.min_weight", "9", move |c: &Contract| format!("{:?}", said(c, "review my branch").task)));
+    rows.push(row("classification.rules", "[]", move |c: &Contract| format!("{:?}", said(c, "review my branch"))));
+    rows.push(row("classification.foreign_tags", "[]", move |c: &Contract| {
+        format!("{:?}", said(c, "<system-reminder>review my branch</system-reminder> hello"))
+    }));
+    rows.push(row("classification.session_margin", "0.1", move |c: &Contract| {
+        format!("{}", c.leads(&said(c, "explain what you should add"), "code_gen"))
+    }));
+    rows.push(row("classification.research_tools", "[]", |c: &Contract| format!("{:?}", c.task_of_tools(&["web_search".into()]))));
 }
 
 fn discovery_rows(rows: &mut Vec<Row>) {

@@ -20,7 +20,7 @@ use vox_wire::{Chat, Dialect, Endpoint};
     after_help = "Examples:\n  vox model explain \"fix this bug\" --task debugging --complexity 8\n  vox model explain --decision last\n  vox model explain \"hi\" --max-usd 0.01 --why-not anthropic/claude-opus-4-7"
 )]
 pub(crate) struct Explain {
-    /// The question; only its length counts.
+    /// The question: its words are classified, its length counts.
     text: Option<String>,
     /// Model name, as a caller would send it.
     #[arg(short, long, default_value = "vox/auto")]
@@ -31,6 +31,9 @@ pub(crate) struct Explain {
     /// How demanding it is, 1 to 10.
     #[arg(long, allow_negative_numbers = true)]
     complexity: Option<i64>,
+    /// Tools that will be used, such as `read,edit`.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tools: Vec<String>,
     /// Most the answer may cost, in USD.
     #[arg(long, value_name = "USD", value_parser = usd)]
     max_usd: Option<NanoUsd>,
@@ -44,7 +47,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "OFFER")]
     force_model: Option<String>,
     /// A decision that was made: its id, its call's id, or `last`.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["text", "model", "task", "complexity", "max_usd", "max_latency_ms", "prefer", "force_model"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["text", "model", "task", "complexity", "tools", "max_usd", "max_latency_ms", "prefer", "force_model"])]
     decision: Option<String>,
     /// Say what keeps this offer from being the pick.
     #[arg(long, value_name = "OFFER")]
@@ -92,6 +95,7 @@ impl Explain {
         let hints = Hints {
             task: self.task.clone(),
             complexity: self.complexity,
+            tools: self.tools.clone(),
             budget: self.max_usd,
             prefer: self.prefer.clone(),
             force: self.force_model.clone(),
@@ -99,13 +103,12 @@ impl Explain {
             ..Hints::default()
         };
         let question = Question {
-            model: &chat.model,
-            dialect: chat.dialect.as_str(),
-            needs: &chat.needs,
+            chat: &chat,
             input_tokens: chat.input_tokens_upper(),
             max_output_tokens: chat.max_output_tokens,
             caller: None,
             hints: &hints,
+            session_task: None,
             offline: context.is_offline(),
             profile: context.env.text("VOX_ROUTE_POLICY_PROFILE"),
         };
@@ -166,6 +169,11 @@ fn shown(explained: &Explained) -> String {
         asked.task_source,
         field("input_tokens")
     );
+    let rules: Vec<&str> =
+        asked.ask.get("rules").and_then(|rules| rules.as_array()).into_iter().flatten().filter_map(|id| id.as_str()).collect();
+    if !rules.is_empty() {
+        let _ = writeln!(text, "            rules {}", rules.join(", "));
+    }
     match &explanation.pick {
         None => text.push_str("pick        none: no offer may answer\n"),
         Some(pick) => {
