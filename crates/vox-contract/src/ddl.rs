@@ -76,12 +76,13 @@ fn define(name: &str, column: &Column) -> String {
 }
 
 /// Lengths of text are checked where rows are written: the engine would have to count characters at every insertion.
+/// Values of an enum are compared one by one: for `IN` the engine builds a temporary tree at every insertion.
 fn condition(name: &str, column: &Column) -> Option<String> {
     match column.kind {
         ColumnType::Bool => Some(format!("{name} IN (0, 1)")),
         ColumnType::Enum => {
-            let values: Vec<String> = column.values.iter().flatten().map(|value| format!("'{value}'")).collect();
-            Some(format!("{name} IN ({})", values.join(", ")))
+            let cases: Vec<String> = column.values.iter().flatten().map(|value| format!("{name} = '{value}'")).collect();
+            Some(cases.join(" OR "))
         }
         ColumnType::Int => match (column.min, column.max) {
             (Some(min), Some(max)) => Some(format!("{name} BETWEEN {min} AND {max}")),

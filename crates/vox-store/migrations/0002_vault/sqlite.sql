@@ -38,7 +38,7 @@ CREATE TABLE vault_meta (
 
 CREATE TABLE vault_unlockers (
   id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('keyring', 'passphrase', 'key_file')),
+  kind TEXT NOT NULL CHECK (kind = 'keyring' OR kind = 'passphrase' OR kind = 'key_file'),
   kdf TEXT,
   m_kib INTEGER CHECK (m_kib >= 0),
   t INTEGER CHECK (t >= 0),
@@ -53,9 +53,9 @@ CREATE TABLE vault_unlockers (
 
 CREATE TABLE vault_keys (
   key_id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('local', 'epoch', 'identity', 'hpke')),
+  kind TEXT NOT NULL CHECK (kind = 'local' OR kind = 'epoch' OR kind = 'identity' OR kind = 'hpke'),
   epoch INTEGER NOT NULL CHECK (epoch >= 0),
-  state TEXT NOT NULL CHECK (state IN ('active', 'old', 'locked')),
+  state TEXT NOT NULL CHECK (state = 'active' OR state = 'old' OR state = 'locked'),
   wrapped BLOB NOT NULL,
   roster_entry BLOB,
   created_ms INTEGER NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE records (
   bucket INTEGER NOT NULL CHECK (bucket >= 0),
   bytes BLOB NOT NULL,
   received_ms INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('appended', 'history', 'pruned', 'skewed')),
+  state TEXT NOT NULL CHECK (state = 'appended' OR state = 'history' OR state = 'pruned' OR state = 'skewed'),
   PRIMARY KEY (vault_id, device_id, incarnation, seq),
   UNIQUE (hash)
 ) STRICT;
@@ -95,7 +95,7 @@ CREATE TABLE secret_versions (
   secret_id TEXT NOT NULL,
   version INTEGER NOT NULL CHECK (version >= 1),
   record_hash BLOB NOT NULL,
-  op TEXT NOT NULL CHECK (op IN ('create', 'rotate', 'import', 'rollback', 'delete', 'rewrap')),
+  op TEXT NOT NULL CHECK (op = 'create' OR op = 'rotate' OR op = 'import' OR op = 'rollback' OR op = 'delete' OR op = 'rewrap'),
   by_device BLOB NOT NULL,
   by_caller TEXT NOT NULL,
   created_ms INTEGER NOT NULL,

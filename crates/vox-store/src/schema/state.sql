@@ -30,9 +30,9 @@ CREATE INDEX caller_keys_by_parent_id ON caller_keys (parent_id) WHERE parent_id
 
 CREATE TABLE key_budgets (
   key_id TEXT NOT NULL,
-  budget_window TEXT NOT NULL CHECK (budget_window IN ('day', 'week', 'month', 'total')),
+  budget_window TEXT NOT NULL CHECK (budget_window = 'day' OR budget_window = 'week' OR budget_window = 'month' OR budget_window = 'total'),
   limit_nano_usd INTEGER NOT NULL,
-  mode TEXT NOT NULL CHECK (mode IN ('hard', 'soft')),
+  mode TEXT NOT NULL CHECK (mode = 'hard' OR mode = 'soft'),
   PRIMARY KEY (key_id, budget_window),
   FOREIGN KEY (key_id) REFERENCES caller_keys (key_id) ON DELETE CASCADE,
   CONSTRAINT limit_not_negative CHECK (limit_nano_usd >= 0)
@@ -41,7 +41,7 @@ CREATE TABLE key_budgets (
 CREATE TABLE budget_entries (
   entry_id TEXT NOT NULL,
   account TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('settle', 'held', 'correct')),
+  kind TEXT NOT NULL CHECK (kind = 'settle' OR kind = 'held' OR kind = 'correct'),
   amount_nano_usd INTEGER NOT NULL,
   call_id TEXT NOT NULL,
   at INTEGER NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE reservations (
   key_id TEXT,
   node_incarnation TEXT NOT NULL,
   amount_nano_usd INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('held', 'settled', 'released')),
+  state TEXT NOT NULL CHECK (state = 'held' OR state = 'settled' OR state = 'released'),
   opened_at INTEGER NOT NULL,
   closed_at INTEGER,
   PRIMARY KEY (interaction_id)
@@ -110,7 +110,7 @@ CREATE TABLE llm_interactions (
   trace_id TEXT NOT NULL,
   span_id TEXT NOT NULL,
   parent_span_id TEXT,
-  trace_origin TEXT NOT NULL CHECK (trace_origin IN ('local', 'inbound')),
+  trace_origin TEXT NOT NULL CHECK (trace_origin = 'local' OR trace_origin = 'inbound'),
   session_id TEXT,
   run_id TEXT,
   task_id TEXT,
@@ -126,7 +126,7 @@ CREATE TABLE llm_interactions (
   task_category TEXT,
   strength_tag TEXT,
   complexity INTEGER,
-  outcome TEXT NOT NULL CHECK (outcome IN ('complete', 'truncated', 'refused', 'client_cancelled', 'upstream_error', 'upstream_cut', 'upstream_stalled', 'upstream_malformed', 'budget_cut', 'deadline', 'drained', 'rejected', 'lost')),
+  outcome TEXT NOT NULL CHECK (outcome = 'complete' OR outcome = 'truncated' OR outcome = 'refused' OR outcome = 'client_cancelled' OR outcome = 'upstream_error' OR outcome = 'upstream_cut' OR outcome = 'upstream_stalled' OR outcome = 'upstream_malformed' OR outcome = 'budget_cut' OR outcome = 'deadline' OR outcome = 'drained' OR outcome = 'rejected' OR outcome = 'lost'),
   stop_reason TEXT,
   stop_reason_raw TEXT,
   streamed INTEGER NOT NULL CHECK (streamed IN (0, 1)),
@@ -142,7 +142,7 @@ CREATE TABLE llm_interactions (
   context_utilization_bp INTEGER,
   cost_nano_usd INTEGER,
   computed_nano_usd INTEGER,
-  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  cost_source TEXT NOT NULL CHECK (cost_source = 'provider_reported' OR cost_source = 'computed' OR cost_source = 'local' OR cost_source = 'cache' OR cost_source = 'estimated' OR cost_source = 'held' OR cost_source = 'peer_reported' OR cost_source = 'unknown'),
   price_snapshot_id TEXT,
   cache_savings_nano_usd INTEGER,
   ttft_ms INTEGER,
@@ -189,7 +189,7 @@ CREATE TABLE llm_attempts (
   bytes_to_client INTEGER,
   usage_json TEXT,
   cost_nano_usd INTEGER,
-  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  cost_source TEXT NOT NULL CHECK (cost_source = 'provider_reported' OR cost_source = 'computed' OR cost_source = 'local' OR cost_source = 'cache' OR cost_source = 'estimated' OR cost_source = 'held' OR cost_source = 'peer_reported' OR cost_source = 'unknown'),
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   PRIMARY KEY (interaction_id, attempt_number)
@@ -201,7 +201,7 @@ CREATE TABLE usage_daily (
   provider_canonical TEXT NOT NULL,
   model TEXT NOT NULL,
   task_category TEXT NOT NULL,
-  cost_source TEXT NOT NULL CHECK (cost_source IN ('provider_reported', 'computed', 'local', 'cache', 'estimated', 'held', 'peer_reported', 'unknown')),
+  cost_source TEXT NOT NULL CHECK (cost_source = 'provider_reported' OR cost_source = 'computed' OR cost_source = 'local' OR cost_source = 'cache' OR cost_source = 'estimated' OR cost_source = 'held' OR cost_source = 'peer_reported' OR cost_source = 'unknown'),
   calls INTEGER NOT NULL CHECK (calls >= 0),
   errors INTEGER NOT NULL CHECK (errors >= 0),
   unpriced_calls INTEGER NOT NULL CHECK (unpriced_calls >= 0),
@@ -231,7 +231,7 @@ CREATE TABLE route_decisions (
   catalog_digest TEXT NOT NULL,
   board_digest TEXT NOT NULL,
   seed INTEGER NOT NULL,
-  mode TEXT NOT NULL CHECK (mode IN ('scored', 'premium', 'forced', 'explicit', 'explored')),
+  mode TEXT NOT NULL CHECK (mode = 'scored' OR mode = 'premium' OR mode = 'forced' OR mode = 'explicit' OR mode = 'explored'),
   reason TEXT NOT NULL,
   chosen TEXT,
   propensity_ppb INTEGER,
@@ -242,7 +242,7 @@ CREATE TABLE route_decisions (
 
 CREATE TABLE route_snapshots (
   digest TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('contract', 'catalog', 'board')),
+  kind TEXT NOT NULL CHECK (kind = 'contract' OR kind = 'catalog' OR kind = 'board'),
   blob BLOB NOT NULL,
   first_at INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
