@@ -679,7 +679,7 @@ impl Record for Attempt {
         fits::text("llm_attempts.error_class", self.error_class.as_deref(), 64)?;
         fits::text("llm_attempts.error_text", self.error_text.as_deref(), 200)?;
         fits::text("llm_attempts.upstream_request_id", self.upstream_request_id.as_deref(), 128)?;
-        fits::json("llm_attempts.usage_json", self.usage_json.as_deref(), 2048)?;
+        fits::json("llm_attempts.usage_json", self.usage_json.as_deref(), 1024)?;
         Ok(())
     }
 

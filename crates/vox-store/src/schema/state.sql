@@ -193,7 +193,7 @@ CREATE TABLE llm_attempts (
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   PRIMARY KEY (interaction_id, attempt_number)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE usage_daily (
   day TEXT NOT NULL,
