@@ -3,9 +3,10 @@
 use crate::body::{self, Body, Unread};
 use crate::router::{Gateway, Slot};
 use crate::{caller, hints, refusal};
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
+use std::fmt::Write as _;
 use std::time::Instant;
 use vox_base::{Coded, Kind};
 use vox_node::chat::{Call, Refusal, Reply, ReplyBody, Trail};
@@ -13,7 +14,12 @@ use vox_telemetry::Traceparent;
 use vox_wire::{Chat, Dialect, Endpoint, WireError};
 
 /// Headers of a caller that a provider of the same dialect gets to see.
-const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+const FORWARDED: [HeaderName; 4] = [
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("idempotency-key"),
+];
 
 /// Answers one model call.
 pub(crate) async fn call(
@@ -56,7 +62,7 @@ async fn answer(
     let started = Instant::now();
     let chat = Chat::parse(dialect, endpoint, body).map_err(invalid)?;
     let hints = hints::read(&head.headers, &chat.hints)?;
-    let call = Call {
+    let call = Box::new(Call {
         caller: Some(caller),
         hints,
         forward: forwarded(&head.headers),
@@ -64,7 +70,7 @@ async fn answer(
         inbound: inbound_trace(&head.headers),
         chat,
         started,
-    };
+    });
     node.chat(call).await
 }
 
@@ -99,8 +105,8 @@ fn invalid(error: WireError) -> Refusal {
 fn forwarded(headers: &HeaderMap) -> HeaderMap {
     let mut passed = HeaderMap::new();
     for name in FORWARDED {
-        for value in headers.get_all(name) {
-            passed.append(HeaderName::from_static(name), value.clone());
+        for value in headers.get_all(&name) {
+            passed.append(name.clone(), value.clone());
         }
     }
     passed
@@ -126,47 +132,75 @@ fn success(reply: Reply, slot: Slot) -> Response<Body> {
     put_trail(headers, &reply.trail);
     if let Some((cost, source)) = reply.cost {
         if let Some(cost) = cost {
-            put(headers, "x-vox-cost-nano-usd", HeaderValue::from(cost.get()));
+            headers.insert(name::COST, HeaderValue::from(cost.get()));
         }
-        put(headers, "x-vox-cost-source", HeaderValue::from_static(source.as_str()));
+        headers.insert(name::COST_SOURCE, HeaderValue::from_static(source.as_str()));
     }
     response
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: HeaderValue) {
-    headers.insert(HeaderName::from_static(name), value);
+/// The names of the trail's headers. Parsing a name costs more than putting it, so each is made once.
+mod name {
+    use http::HeaderName;
+
+    pub(super) const ATTEMPTS: HeaderName = HeaderName::from_static("x-vox-attempts");
+    pub(super) const CONVERTED: HeaderName = HeaderName::from_static("x-vox-converted");
+    pub(super) const COST: HeaderName = HeaderName::from_static("x-vox-cost-nano-usd");
+    pub(super) const COST_SOURCE: HeaderName = HeaderName::from_static("x-vox-cost-source");
+    pub(super) const DECISION: HeaderName = HeaderName::from_static("x-vox-decision");
+    pub(super) const IGNORED: HeaderName = HeaderName::from_static("x-vox-ignored");
+    pub(super) const INTERACTION: HeaderName = HeaderName::from_static("x-vox-interaction");
+    pub(super) const MODEL: HeaderName = HeaderName::from_static("x-vox-model");
+    pub(super) const OFFLINE: HeaderName = HeaderName::from_static("x-vox-offline");
+    pub(super) const REASON: HeaderName = HeaderName::from_static("x-vox-reason");
+    pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+    pub(super) const SESSION: HeaderName = HeaderName::from_static("x-vox-session");
+    pub(super) const TRACE: HeaderName = HeaderName::from_static("x-vox-trace");
+    pub(super) const UPSTREAM_REQUEST: HeaderName = HeaderName::from_static("x-vox-upstream-request-id");
 }
 
-fn put_text(headers: &mut HeaderMap, name: &'static str, text: String) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
-        put(headers, name, value);
+/// Puts texts into headers; all of them share one buffer.
+struct Texts(BytesMut);
+
+impl Texts {
+    fn value(&mut self, text: impl std::fmt::Display) -> Option<HeaderValue> {
+        write!(self.0, "{text}").ok()?;
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
+    }
+
+    fn put(&mut self, headers: &mut HeaderMap, name: HeaderName, text: impl std::fmt::Display) {
+        if let Some(value) = self.value(text) {
+            headers.insert(name, value);
+        }
     }
 }
 
 fn put_trail(headers: &mut HeaderMap, trail: &Trail) {
     headers.reserve(16);
-    put_text(headers, "x-vox-interaction", trail.interaction_id.to_string());
-    put_text(headers, "x-vox-decision", trail.decision_id.to_string());
-    put_text(headers, "x-vox-trace", trail.trace_id.simple());
-    put(headers, "x-vox-attempts", HeaderValue::from(trail.n_attempts));
-    put(headers, "x-vox-reason", HeaderValue::from_static(trail.reason));
-    put_text(headers, "server-timing", format!("vox;dur={}.{:03}", trail.overhead.as_millis(), trail.overhead.as_micros() % 1000));
+    let mut texts = Texts(BytesMut::with_capacity(256));
+    texts.put(headers, name::INTERACTION, trail.interaction_id);
+    texts.put(headers, name::DECISION, trail.decision_id);
+    texts.put(headers, name::TRACE, trail.trace_id.simple());
+    headers.insert(name::ATTEMPTS, HeaderValue::from(trail.n_attempts));
+    headers.insert(name::REASON, HeaderValue::from_static(trail.reason));
+    let micros = trail.overhead.as_micros();
+    texts.put(headers, name::SERVER_TIMING, format_args!("vox;dur={}.{:03}", micros / 1000, micros % 1000));
     if !trail.model.is_empty() {
         if trail.model.starts_with("offline/") {
-            put(headers, "x-vox-offline", HeaderValue::from_static("1"));
+            headers.insert(name::OFFLINE, HeaderValue::from_static("1"));
         }
-        put_text(headers, "x-vox-model", trail.model.clone());
+        texts.put(headers, name::MODEL, &trail.model);
     }
     if let Some(session) = &trail.session {
-        put_text(headers, "x-vox-session", session.clone());
+        texts.put(headers, name::SESSION, session);
     }
     if let Some(id) = &trail.upstream_request_id {
-        put_text(headers, "x-vox-upstream-request-id", id.clone());
+        texts.put(headers, name::UPSTREAM_REQUEST, id);
     }
     if !trail.converted.is_empty() {
-        put_text(headers, "x-vox-converted", trail.converted.join(", "));
+        texts.put(headers, name::CONVERTED, trail.converted.join(", "));
     }
     if !trail.ignored.is_empty() {
-        put_text(headers, "x-vox-ignored", trail.ignored.join(", "));
+        texts.put(headers, name::IGNORED, trail.ignored.join(", "));
     }
 }

@@ -115,7 +115,7 @@ impl Node {
     ///
     /// # Errors
     /// No offer may answer, the budget does not cover the call, or every attempt failed.
-    pub async fn chat(self: &Arc<Self>, call: Call) -> Result<Reply, Refusal> {
+    pub async fn chat(self: &Arc<Self>, call: Box<Call>) -> Result<Reply, Refusal> {
         let now = self.now();
         let snapshot = self.snapshot();
         let asked = ask::build(&snapshot, &self.question(&call))?;
@@ -149,7 +149,7 @@ impl Node {
 struct Driver {
     node: Arc<Node>,
     snapshot: Arc<Snapshot>,
-    call: Call,
+    call: Box<Call>,
     record: CallRecord,
     deadline: Option<tokio::time::Instant>,
 }

@@ -47,12 +47,39 @@ impl Traceparent {
     }
 }
 
+impl SpanId {
+    /// Returns its sixteen hexadecimal digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        let mut digits = [0; 16];
+        put_hex(&mut digits, &self.0);
+        digits.iter().map(|digit| char::from(*digit)).collect()
+    }
+}
+
+impl Traceparent {
+    /// Returns the header's value, version `00`.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 55] {
+        let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        put_hex(&mut value[3..35], self.trace.as_bytes());
+        put_hex(&mut value[36..52], &self.span.0);
+        value[54] += u8::from(self.sampled);
+        value
+    }
+}
+
 impl fmt::Display for Traceparent {
-    /// Writes version `00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-", self.trace.simple())?;
-        self.span.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        write!(f, "-{:02x}", u8::from(self.sampled))
+        f.pad(std::str::from_utf8(&self.to_bytes()).expect("hexadecimal digits are ASCII"))
+    }
+}
+
+fn put_hex(digits: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0x0f)];
     }
 }
 

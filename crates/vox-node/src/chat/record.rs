@@ -152,7 +152,8 @@ impl CallRecord {
             now,
             started: call.started,
             reserved: None,
-            attempts: Vec::new(),
+            // One is what most calls need.
+            attempts: Vec::with_capacity(1),
             current: None,
             first_token: None,
             upstream_time: Duration::ZERO,
@@ -213,11 +214,11 @@ impl CallRecord {
     }
 
     /// Begins an attempt and returns the `traceparent` it carries.
-    pub(super) fn attempt(&mut self, offer: Arc<Offer>, route: Arc<Route>, waited_ms: u64, translated: bool) -> String {
+    pub(super) fn attempt(&mut self, offer: Arc<Offer>, route: Arc<Route>, waited_ms: u64, translated: bool) -> Traceparent {
         let open = self.open_mut();
         let span_id = open.node.new_span();
         open.current = Some(Current { offer, route, started: Instant::now(), waited_ms, translated, span_id });
-        Traceparent { trace: open.trace_id, span: span_id, sampled: true }.to_string()
+        Traceparent { trace: open.trace_id, span: span_id, sampled: true }
     }
 
     /// Notes which request fields changed form or have no effect at the offer being tried.
@@ -397,7 +398,7 @@ impl Open {
         self.attempts.push(Attempt {
             interaction_id: self.interaction_id,
             attempt_number: count(self.attempts.len() as u64 + 1),
-            span_id: hex(current.span_id),
+            span_id: current.span_id.hex().into(),
             provider: current.offer.provider.to_string().into(),
             model: current.offer.native_id.to_string().into(),
             credential_ref: current.route.credential.as_ref().map(|credential| credential.secret_id.clone().into()),
@@ -476,8 +477,8 @@ impl Open {
         Interaction {
             interaction_id: self.interaction_id,
             trace_id: self.trace_id,
-            span_id: hex(self.span_id),
-            parent_span_id: self.inbound.as_ref().map(|inbound| hex(inbound.span)),
+            span_id: self.span_id.hex().into(),
+            parent_span_id: self.inbound.as_ref().map(|inbound| inbound.span.hex().into()),
             trace_origin: if self.inbound.is_some() { "inbound" } else { "local" }.into(),
             session_id: self.call.session.take().map(Cow::Owned),
             run_id: self.call.run.take().map(Cow::Owned),
@@ -538,7 +539,7 @@ impl Open {
             task_source: Some(self.ask.task_source.clone().into()),
             complexity: Some(i64::from(self.decision.complexity)),
             complexity_raw: Some(self.ask.complexity_raw),
-            features_json: serde_json::to_string(&self.ask).unwrap_or_else(|_| "{}".into()).into(),
+            features_json: features(&self.ask),
             contract_digest: self.snapshot.contract.digest(),
             catalog_digest: self.snapshot.catalog.digest(),
             board_digest: self.snapshot.board.digest(),
@@ -569,6 +570,13 @@ impl Open {
     }
 }
 
+/// Returns what was asked, without its text.
+fn features(ask: &Ask) -> Cow<'static, str> {
+    let mut json = Vec::with_capacity(512);
+    let written = serde_json::to_writer(&mut json, ask).is_ok();
+    String::from_utf8(json).ok().filter(|_| written).unwrap_or_else(|| "{}".to_owned()).into()
+}
+
 fn server_tools(tally: &Tally) -> Option<Cow<'static, str>> {
     if tally.server_tools.is_empty() {
         return None;
@@ -588,10 +596,6 @@ fn context_use(usage: &Usage, offer: Option<&Arc<Offer>>) -> Option<i64> {
     let context = offer?.context_tokens.filter(|tokens| *tokens > 0)?;
     let used = usage.total_input()?.saturating_add(usage.total_output().unwrap_or(0));
     i64::try_from(used.saturating_mul(10_000) / context).ok()
-}
-
-fn hex(span: SpanId) -> Cow<'static, str> {
-    format!("{:016x}", u64::from_be_bytes(span.0)).into()
 }
 
 fn count(number: u64) -> i64 {

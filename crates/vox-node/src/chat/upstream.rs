@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use vox_base::Timestamp;
 use vox_host::http::{Http, IncomingBody, Outgoing, SendError};
 use vox_route::Failure;
+use vox_telemetry::Traceparent;
 use vox_wire::json::Document;
 use vox_wire::{Chat, Delta, Endpoint, FailureHint, Frames, Reader, Shown, Tally, UpstreamError, Writer, sse};
 
@@ -134,7 +135,7 @@ pub(super) struct Request<'a> {
     pub(super) body: Bytes,
     pub(super) forward: &'a HeaderMap,
     pub(super) query: Option<&'a str>,
-    pub(super) traceparent: Option<String>,
+    pub(super) traceparent: Option<Traceparent>,
     pub(super) settings: &'a Settings,
     pub(super) deadline: Option<Instant>,
     /// Model name as the caller gets to see it in a translated answer.
@@ -197,7 +198,7 @@ impl Request<'_> {
         if let Some(credential) = &self.route.credential {
             headers.insert(credential.name.clone(), credential.value.clone());
         }
-        if let Some(value) = self.traceparent.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+        if let Some(value) = self.traceparent.and_then(|parent| HeaderValue::from_bytes(&parent.to_bytes()).ok()) {
             headers.insert("traceparent", value);
         }
         Ok(Outgoing { method: Method::POST, url, headers, body: self.body.clone(), allow_private: self.route.provider.local })

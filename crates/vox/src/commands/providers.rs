@@ -122,7 +122,7 @@ impl Test {
         let started = Instant::now();
         let reply = block_on(async {
             let node = context.open_node().await?;
-            let reply = node.chat(call).await.map_err(|refusal| refusal.error);
+            let reply = node.chat(Box::new(call)).await.map_err(|refusal| refusal.error);
             node.close();
             reply
         })??;

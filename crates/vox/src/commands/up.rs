@@ -262,7 +262,7 @@ async fn ask(node: &Arc<Node>, model: &str) -> Result<Reply> {
         inbound: None,
         started: Instant::now(),
     };
-    node.chat(call).await.map_err(|refusal| refusal.error)
+    node.chat(Box::new(call)).await.map_err(|refusal| refusal.error)
 }
 
 fn answered(reply: &Reply, asked: &str, next: Option<&str>) -> Value {

@@ -60,7 +60,7 @@ impl<'a> Turn<'a> {
         };
         let mut said = String::new();
         let answering = async {
-            let reply = self.node.chat(call).await.map_err(|refusal| refusal.error)?;
+            let reply = self.node.chat(Box::new(call)).await.map_err(|refusal| refusal.error)?;
             answer(context, reply, &mut said).await
         };
         tokio::select! {
