@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 use vox_base::{Coded, Kind};
 use vox_node::chat::{Call, Refusal, Reply, ReplyBody, Trail};
+use vox_route::rate::{Counted, Standing};
 use vox_telemetry::Traceparent;
 use vox_wire::{Chat, Dialect, Endpoint, WireError};
 
@@ -29,7 +30,9 @@ pub(crate) async fn call(
     request: Request<Incoming>,
     mut slot: Slot,
 ) -> Response<Body> {
-    match answer(gateway, dialect, endpoint, request, &mut slot).await {
+    let answered = answer(gateway, dialect, endpoint, request, &mut slot).await;
+    let standings = slot.caller().map_or_else(Vec::new, |caller| gateway.node.rate_standings(caller));
+    let mut response = match answered {
         Ok(reply) => success(reply, slot),
         Err(refused) => {
             let id = refused.trail.as_ref().map_or_else(String::new, |trail| trail.interaction_id.to_string());
@@ -39,7 +42,9 @@ pub(crate) async fn call(
             }
             response
         }
-    }
+    };
+    put_standings(response.headers_mut(), &standings);
+    response
 }
 
 async fn answer(
@@ -153,6 +158,16 @@ mod name {
     pub(super) const MODEL: HeaderName = HeaderName::from_static("x-vox-model");
     pub(super) const OFFLINE: HeaderName = HeaderName::from_static("x-vox-offline");
     pub(super) const REASON: HeaderName = HeaderName::from_static("x-vox-reason");
+    pub(super) static REQUESTS: [HeaderName; 3] = [
+        HeaderName::from_static("x-ratelimit-limit-requests"),
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        HeaderName::from_static("x-ratelimit-reset-requests"),
+    ];
+    pub(super) static TOKENS: [HeaderName; 3] = [
+        HeaderName::from_static("x-ratelimit-limit-tokens"),
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+    ];
     pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
     pub(super) const SESSION: HeaderName = HeaderName::from_static("x-vox-session");
     pub(super) const TRACE: HeaderName = HeaderName::from_static("x-vox-trace");
@@ -172,6 +187,20 @@ impl Texts {
         if let Some(value) = self.value(text) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// Says where the caller's limits of requests and tokens a minute stand.
+fn put_standings(headers: &mut HeaderMap, standings: &[(Counted, Standing)]) {
+    let mut texts = Texts(BytesMut::new());
+    for (counted, standing) in standings {
+        let [limit, remaining, reset] = match counted {
+            Counted::Requests => &name::REQUESTS,
+            Counted::Tokens => &name::TOKENS,
+        };
+        headers.insert(limit, HeaderValue::from(standing.limit));
+        headers.insert(remaining, HeaderValue::from(standing.remaining));
+        texts.put(headers, reset.clone(), format_args!("{}s", standing.reset_ms.div_ceil(1000)));
     }
 }
 

@@ -160,6 +160,11 @@ impl Slot {
         (before < limit).then_some(slot)
     }
 
+    /// Returns who the request is counted for.
+    pub(crate) const fn caller(&self) -> Option<&Arc<Caller>> {
+        self.caller.as_ref()
+    }
+
     /// Counts the request for its caller too.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded>
     if let Some(caller) = question.caller {
         ask.caller = Some(caller.reference.clone());
         ask.models_allowed.clone_from(&caller.models);
-        ask.allow_unpriced = caller.key.allow_unpriced || !caller.has_hard_budget;
+        ask.allow_unpriced = caller.unpriced;
     }
     if let Some(profile) = question.profile.filter(|profile| !contract.rules().policy.profiles.contains_key(*profile)) {
         let known: Vec<&str> = contract.rules().policy.profiles.keys().map(|name| &**name).collect();

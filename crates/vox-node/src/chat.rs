@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use upstream::{Answer, Failed, Opened};
 use vox_base::{Coded, CostSource, DecisionId, InteractionId, Kind, NanoUsd, Timestamp, TraceId};
+use vox_route::rate::{Counted, Standing};
 use vox_route::{Attempt, AttemptEvent, AttemptLimits, Failure, Locality, Offer, PriceState, RefusalReason, Step};
 use vox_wire::Endpoint;
 
@@ -119,15 +120,25 @@ impl Node {
         let now = self.now();
         let snapshot = self.snapshot();
         let asked = ask::build(&snapshot, &self.question(&call))?;
+        let expected_tokens = asked.input_tokens.saturating_add(asked.max_output_tokens.unwrap_or(0));
+        if let Some(caller) = &call.caller {
+            self.rates.admit(caller, expected_tokens)?;
+        }
         let decision = vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &asked, now, 0);
         snapshot.use_board();
         self.metrics.begun();
-        let record = CallRecord::open(self.clone(), snapshot.clone(), &call, asked, decision, now);
+        let record = CallRecord::open(self.clone(), snapshot.clone(), &call, (asked, expected_tokens), decision, now);
         let mut driver = Driver { node: self.clone(), snapshot, call, record, deadline: None };
         match driver.run(now).await {
             Ok(reply) => Ok(reply),
             Err(stop) => Err(driver.refuse(stop)),
         }
+    }
+
+    /// Returns where a caller's limits of requests and tokens a minute stand; nothing for one without any.
+    #[must_use]
+    pub fn rate_standings(&self, caller: &Caller) -> Vec<(Counted, Standing)> {
+        self.rates.standings(caller)
     }
 
     fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
@@ -290,12 +301,8 @@ impl Driver {
             .max_output_tokens
             .or(if chat.stream { None } else { offer.max_output_tokens })
             .unwrap_or(self.snapshot.settings.limits.default_output_tokens);
-        let amount = if is_free(offer) {
-            Some(NanoUsd::ZERO)
-        } else {
-            vox_route::price::upper_bound(&offer.prices, self.record.input_upper(), output)
-        };
-        let amount = amount.unwrap_or(NanoUsd::ZERO);
+        let amount = self.record.most(offer, output).unwrap_or(NanoUsd::ZERO);
+        self.record.make_room(output);
         if self.record.reserved_amount().is_some_and(|reserved| reserved >= amount) {
             return Ok(());
         }

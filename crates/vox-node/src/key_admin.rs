@@ -3,11 +3,12 @@
 //! How a key looks and how it is checked is `keys`; here it gets a name, limits and a row. A running node notices a
 //! change by the store's `keys_version`.
 
+mod narrow;
 mod parse;
 
 pub use parse::{ParsedBudget, budget};
 
-use crate::keys::{Minted, mint, mint_for};
+use crate::keys::{Grant, Minted, mint, mint_for};
 use parse::WINDOWS;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -30,6 +31,10 @@ pub struct Limits {
     pub allow_unpriced: Option<bool>,
     /// Requests at a time; the inner nothing is no limit.
     pub concurrency: Option<Option<u32>>,
+    /// Requests a minute; the inner nothing is no limit.
+    pub rpm: Option<Option<u32>>,
+    /// Tokens a minute; the inner nothing is no limit.
+    pub tpm: Option<Option<u32>>,
 }
 
 /// A key as people and `--json` see it; the key itself is in none of it.
@@ -53,6 +58,10 @@ pub struct KeyReport {
     pub allow_unpriced: bool,
     /// Requests at a time.
     pub concurrency: Option<i64>,
+    /// Requests a minute.
+    pub rpm: Option<i64>,
+    /// Tokens a minute.
+    pub tpm: Option<i64>,
     /// When it ends, RFC 3339.
     pub expires_at: Option<String>,
     /// When it was revoked, RFC 3339.
@@ -90,11 +99,18 @@ pub struct Shown {
     pub report: KeyReport,
 }
 
-/// Makes a key.
+/// Makes a key; below another one it only narrows what that one may do.
 ///
 /// # Errors
-/// The name is empty or too long, or the store cannot be written.
-pub async fn create(store: &Store, entropy: &dyn Entropy, now: Timestamp, name: &str, limits: &Limits) -> Result<Shown, Coded> {
+/// The name is empty or too long, the key above is unknown or revoked or has less, or the store cannot be written.
+pub async fn create(
+    store: &Store,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+    name: &str,
+    parent: Option<&str>,
+    limits: &Limits,
+) -> Result<Shown, Coded> {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         return Err(
             Coded::new(Kind::Usage, "gateway.flag_invalid", "a key needs a name of visible characters").next("vox keys create laptop")
@@ -102,9 +118,52 @@ pub async fn create(store: &Store, entropy: &dyn Entropy, now: Timestamp, name: 
     }
     let minted = mint(entropy);
     let mut new = StoredKey { key: row(name, &minted, new_id(entropy, now), now), budgets: Vec::new() };
+    if let Some(parent) = parent {
+        let above = above(store, parent, limits).await?;
+        new.key.parent_id = Some(above.key_id);
+        new.key.depth = above.depth + 1;
+    }
     apply(&mut new, limits)?;
     store.create_key(new.clone()).await?;
     Ok(Shown { key: minted.key, report: report(store, now, vec![new]).await?.remove(0) })
+}
+
+/// The most levels below a root.
+const MAX_DEPTH: i64 = 4;
+
+/// Returns the key a new one stands below, if it may have one with these limits.
+async fn above(store: &Store, wanted: &str, limits: &Limits) -> Result<CallerKey, Coded> {
+    let StoredKey { key, .. } = find(store, wanted).await?;
+    if key.revoked_at.is_some() {
+        return Err(Coded::new(Kind::Refused, "gateway.key_revoked", format!("key `{}` is revoked", key.name)).next("vox keys list"));
+    }
+    if key.depth >= MAX_DEPTH {
+        return Err(Coded::new(Kind::Refused, "gateway.key_too_wide", format!("`{}` is {MAX_DEPTH} levels below its root", key.name))
+            .at("--parent")
+            .next("make the key below one further up"));
+    }
+    narrow::check(&granted(store, Some(key.key_id)).await?, limits)?;
+    Ok(key)
+}
+
+/// Returns what a key and everything above it allow together; the least budget of each window among them.
+async fn granted(store: &Store, key: Option<KeyId>) -> Result<Grant, Coded> {
+    let keys = store.keys().await?;
+    let mut grant = Grant { unpriced: true, ..Grant::default() };
+    let (mut next, mut seen) = (key, Vec::new());
+    while let Some(stored) = keys.iter().find(|stored| Some(stored.key.key_id) == next && !seen.contains(&stored.key.key_id)) {
+        let own = Grant::of(stored);
+        grant.narrow(&own);
+        for limit in own.budgets {
+            match grant.budgets.iter_mut().find(|known| known.window == limit.window) {
+                Some(known) => known.amount = known.amount.min(limit.amount),
+                None => grant.budgets.push(limit),
+            }
+        }
+        seen.push(stored.key.key_id);
+        next = stored.key.parent_id;
+    }
+    Ok(grant)
 }
 
 fn row(name: &str, minted: &Minted, key_id: KeyId, now: Timestamp) -> CallerKey {
@@ -187,9 +246,10 @@ pub async fn revoke(store: &Store, now: Timestamp, wanted: &str, tree: bool) -> 
 /// Changes the limits of a key.
 ///
 /// # Errors
-/// No key fits, or the store cannot be written.
+/// No key fits, the key above it has less, or the store cannot be written.
 pub async fn set(store: &Store, now: Timestamp, wanted: &str, limits: &Limits) -> Result<KeyReport, Coded> {
     let mut found = find(store, wanted).await?;
+    narrow::check(&granted(store, found.key.parent_id).await?, limits)?;
     apply(&mut found, limits)?;
     store.update_key(found.clone()).await?;
     Ok(report(store, now, vec![found]).await?.remove(0))
@@ -209,6 +269,12 @@ fn apply(stored: &mut StoredKey, limits: &Limits) -> Result<(), Coded> {
     }
     if let Some(concurrency) = limits.concurrency {
         key.concurrency = concurrency.map(i64::from);
+    }
+    if let Some(rpm) = limits.rpm {
+        key.rpm = rpm.map(i64::from);
+    }
+    if let Some(tpm) = limits.tpm {
+        key.tpm = tpm.map(i64::from);
     }
     let mode = if limits.soft { "soft" } else { "hard" };
     for wanted in &limits.budgets {
@@ -285,6 +351,8 @@ fn one(stored: StoredKey, spent: &HashMap<&'static str, HashMap<String, NanoUsd>
         models: key.models_json.and_then(|models| serde_json::from_str(&models).ok()),
         allow_unpriced: key.allow_unpriced,
         concurrency: key.concurrency,
+        rpm: key.rpm,
+        tpm: key.tpm,
         expires_at: key.expires_at.map(|at| at.to_string()),
         revoked_at: key.revoked_at.map(|at| at.to_string()),
         previous_valid_until: key.prev_valid_until.filter(|until| *until > now).map(|until| until.to_string()),

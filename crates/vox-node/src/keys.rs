@@ -3,6 +3,10 @@
 //! Only the SHA-256 of a key is stored. The table of good keys is held in memory, so that a request costs one digest
 //! and one look-up; `Node` refreshes it when another process changes a key.
 
+mod grant;
+
+pub(crate) use grant::{Grant, covers};
+
 use data_encoding::BASE64URL_NOPAD;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +15,7 @@ use subtle::ConstantTimeEq;
 use vox_base::{Digest, Entropy, KeyId, Secret, Timestamp};
 use vox_route::BudgetMode;
 use vox_route::budget::{Limit, Window};
+use vox_route::rate::{Counted, RateLimit};
 use vox_store::StoredKey;
 use vox_store::rows::gateway::{CallerKey, KeyBudget};
 
@@ -71,7 +76,8 @@ pub enum KeyRefusal {
     Expired,
 }
 
-/// Who calls: a caller key that was good when the request came in.
+/// Who calls: a caller key that was good when the request came in. What its ancestors do not allow is taken away from
+/// it here.
 #[derive(Debug)]
 pub struct Caller {
     /// What is stored of the key.
@@ -82,10 +88,14 @@ pub struct Caller {
     pub chain: Vec<KeyId>,
     /// Patterns of models it may use; `None` for all.
     pub models: Option<Vec<String>>,
+    /// Whether a call of unknown price is admitted.
+    pub unpriced: bool,
     /// Whether one of the budgets it counts against must never be overspent.
     pub has_hard_budget: bool,
     /// Its own budgets.
     pub limits: Vec<Limit>,
+    /// The requests and tokens a minute of the key and its ancestors.
+    pub rates: Vec<RateLimit>,
     /// Whether it has called since that was last written down.
     pub was_used: AtomicBool,
     /// Requests of this key being served.
@@ -101,9 +111,9 @@ pub struct KeyTable {
 impl KeyTable {
     /// Returns the table of these keys; one whose ancestor is missing or revoked is revoked itself.
     #[must_use]
-    pub fn new(stored: Vec<StoredKey>) -> Self {
+    pub fn new(stored: &[StoredKey]) -> Self {
         let family: HashMap<KeyId, Kin> = stored.iter().map(|stored| (stored.key.key_id, Kin::of(stored))).collect();
-        let callers = stored.into_iter().map(|stored| caller(stored, &family));
+        let callers = stored.iter().map(|stored| caller(stored, &family));
         Self { by_public_id: callers.map(|caller| (caller.key.public_id.to_string(), Arc::new(caller))).collect() }
     }
 
@@ -154,36 +164,46 @@ impl KeyTable {
 struct Kin {
     parent: Option<KeyId>,
     revoked_at: Option<Timestamp>,
-    is_hard: bool,
+    grant: Grant,
 }
 
 impl Kin {
     fn of(stored: &StoredKey) -> Self {
-        let is_hard = stored.budgets.iter().filter_map(limit).any(|limit| limit.mode == BudgetMode::Hard);
-        Self { parent: stored.key.parent_id, revoked_at: stored.key.revoked_at, is_hard }
+        Self { parent: stored.key.parent_id, revoked_at: stored.key.revoked_at, grant: Grant::of(stored) }
     }
 }
 
-fn caller(stored: StoredKey, family: &HashMap<KeyId, Kin>) -> Caller {
-    let mut key = stored.key;
-    let mut chain = vec![key.key_id];
-    let mut has_hard_budget = family.get(&key.key_id).is_some_and(|own| own.is_hard);
-    let mut parent = key.parent_id;
-    while let Some(id) = parent.filter(|id| !chain.contains(id)) {
+fn caller(stored: &StoredKey, family: &HashMap<KeyId, Kin>) -> Caller {
+    let mut key = stored.key.clone();
+    let mut chain = Vec::new();
+    let mut grant = Grant { unpriced: true, ..Grant::default() };
+    let (mut has_hard_budget, mut rates) = (false, Vec::new());
+    let mut next = Some(key.key_id);
+    while let Some(id) = next.filter(|id| !chain.contains(id)) {
         chain.push(id);
         let Some(kin) = family.get(&id) else {
             key.revoked_at = key.revoked_at.or(Some(key.created_at));
             break;
         };
         key.revoked_at = key.revoked_at.or(kin.revoked_at);
-        has_hard_budget |= kin.is_hard;
-        parent = kin.parent;
+        grant.narrow(&kin.grant);
+        has_hard_budget |= kin.grant.budgets.iter().any(|limit| limit.mode == BudgetMode::Hard);
+        rates.extend(rate_limits(id, &kin.grant));
+        next = kin.parent;
     }
-    // Patterns that cannot be read allow nothing, rather than everything.
-    let models = key.models_json.as_deref().map(|json| serde_json::from_str(json).unwrap_or_default());
-    let limits = stored.budgets.iter().filter_map(limit).collect();
+    key.expires_at = grant.expires_at;
+    key.concurrency = grant.concurrency;
+    let limits = family.get(&key.key_id).map(|own| own.grant.budgets.clone()).unwrap_or_default();
+    let Grant { models, unpriced, .. } = grant;
     let reference = key.key_id.to_string().into();
-    Caller { key, reference, chain, models, has_hard_budget, limits, was_used: false.into(), n_open: Arc::default() }
+    Caller { key, reference, chain, models, unpriced, has_hard_budget, limits, rates, was_used: false.into(), n_open: Arc::default() }
+}
+
+fn rate_limits(key: KeyId, grant: &Grant) -> impl Iterator<Item = RateLimit> {
+    let limits = [(Counted::Requests, grant.rpm), (Counted::Tokens, grant.tpm)];
+    limits.into_iter().filter_map(move |(counted, per_minute)| {
+        Some(RateLimit { key, counted, per_minute: u32::try_from(per_minute?).unwrap_or(u32::MAX) })
+    })
 }
 
 /// Returns a stored budget as the arithmetic knows it.

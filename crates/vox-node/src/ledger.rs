@@ -92,6 +92,23 @@ impl Ledger {
         self.store.is_shared() && caller.is_some_and(|caller| caller.has_hard_budget)
     }
 
+    /// Raises what an open call has reserved; what is noted on disk stays, as a call that dies is held at what it began with.
+    ///
+    /// # Errors
+    /// A budget does not cover it; the reservation stays as it was. Where several nodes share a hard limit nothing is added,
+    /// because a stream cannot wait for their word in the middle.
+    pub(crate) fn extend(&self, reserved: &mut Reserved, caller: Option<&Caller>, amount: NanoUsd, now: Timestamp) -> Result<(), Coded> {
+        if self.is_seen_by_others(caller) {
+            let message = "the answer outgrew what was set aside for it on the shared store";
+            return Err(Coded::new(Kind::Refused, "gateway.budget_exceeded", message).next("say how long the answer may be with max tokens"));
+        }
+        if let Some((open, _)) = &reserved.reservation {
+            self.books.lock().accounts.extend(*open, amount, now).map_err(|exceeded| refusal(&exceeded))?;
+        }
+        reserved.amount = reserved.amount.max(amount);
+        Ok(())
+    }
+
     fn note(&self, intent: &Intent) -> Result<(), String> {
         let intents = self.store.intents().ok_or("this process has no intent log")?;
         intents.append(intent).map_err(|error| error.to_string())

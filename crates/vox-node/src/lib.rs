@@ -17,6 +17,7 @@ pub mod models;
 mod node;
 pub mod outcomes;
 pub mod providers;
+mod rates;
 pub mod secrets;
 pub mod settings;
 pub mod snapshot;

@@ -9,6 +9,7 @@ use crate::keys::{Caller, KeyTable};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::providers::Providers;
+use crate::rates::RateBook;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::snapshot::{Inputs, Snapshot};
@@ -53,6 +54,7 @@ pub struct NodeOptions {
 pub struct Node {
     pub(crate) store: Store,
     pub(crate) ledger: Ledger,
+    pub(crate) rates: RateBook,
     pub(crate) http: Http,
     pub(crate) offline: bool,
     pub(crate) profile: Option<String>,
@@ -104,11 +106,12 @@ impl Node {
         let snapshot = build(&options.secrets, &options.config_dir, &options.cache_dir, &options.base_urls, now)?;
         let (learning, snapshot) = Learning::begin(&store, snapshot, now).await?;
         let keys_version = store.keys_version().await?;
-        let keys = KeyTable::new(store.keys().await?);
+        let keys = KeyTable::new(&store.keys().await?);
         let ledger = Ledger::new(store.clone(), incarnation);
         ledger.load(&keys, now).await?;
         let node = Self {
             ledger,
+            rates: RateBook::new(),
             store,
             http: options.http,
             offline: options.offline,
@@ -205,7 +208,7 @@ impl Node {
     }
 
     async fn reload_keys(&self, now: Timestamp) -> Result<(), Coded> {
-        let keys = KeyTable::new(self.store.keys().await?).succeeding(&self.keys.load());
+        let keys = KeyTable::new(&self.store.keys().await?).succeeding(&self.keys.load());
         self.ledger.load(&keys, now).await?;
         self.keys.store(Arc::new(keys));
         Ok(())

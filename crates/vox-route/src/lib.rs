@@ -18,6 +18,7 @@ mod math;
 pub mod name;
 pub mod outcome;
 pub mod price;
+pub mod rate;
 pub mod source;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use crate::{StoreError, fs};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -83,7 +83,10 @@ impl IntentLog {
         segment.write(&encode(INTENDED, intent))?;
         segment.open += 1;
         let number = segment.number;
-        state.open.insert(intent.interaction_id, number);
+        if let Some(earlier) = state.open.insert(intent.interaction_id, number) {
+            // The call was noted before, for an offer that costs less; the newest note counts.
+            state.forget(earlier);
+        }
         Ok(())
     }
 
@@ -136,7 +139,13 @@ impl IntentLog {
 
 impl State {
     fn closed(&mut self, id: InteractionId) {
-        let Some(number) = self.open.remove(&id) else { return };
+        if let Some(number) = self.open.remove(&id) {
+            self.forget(number);
+        }
+    }
+
+    /// Takes one open call off a segment; one without any is removed, or emptied if it is the one being written.
+    fn forget(&mut self, number: u32) {
         let newest = self.segments.len().saturating_sub(1);
         let Some(at) = self.segments.iter().position(|segment| segment.number == number) else { return };
         let segment = &mut self.segments[at];
@@ -266,16 +275,17 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 /// Reads whole, sound records; a torn tail or a damaged record is passed over. A released call is left out.
 fn decode_all(bytes: &[u8]) -> Vec<Intent> {
     let (records, _) = bytes.as_chunks::<RECORD_BYTES>();
-    let mut intents: Vec<Intent> = Vec::new();
+    // By id, which is the order of time: of a call that was noted twice the newest note counts.
+    let mut intents: BTreeMap<InteractionId, Intent> = BTreeMap::new();
     for record in records.iter().filter(|record| record[56..] == checksum(&record[..56])) {
         let intent = decode(record);
         match record[0] {
-            INTENDED => intents.push(intent),
-            RELEASED => intents.retain(|known| known.interaction_id != intent.interaction_id),
+            INTENDED => drop(intents.insert(intent.interaction_id, intent)),
+            RELEASED => drop(intents.remove(&intent.interaction_id)),
             _ => {}
         }
     }
-    intents
+    intents.into_values().collect()
 }
 
 fn decode(record: &[u8; RECORD_BYTES]) -> Intent {

@@ -3,7 +3,7 @@
 use vox_base::Usage;
 
 /// Bytes of ordinary text per token; providers' own counts over mixed prose and code lie between 3 and 4.5.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
 /// Returns the probable input tokens of a request body.
 pub(super) const fn input_tokens(n_bytes: u64) -> u64 {

@@ -1,6 +1,7 @@
 //! What the settled row of a call will say. It is written exactly once: by an ending, or by `Drop` when the caller is
 //! gone — so that no path through the driver can forget it.
 
+mod room;
 mod sighted;
 
 use super::upstream::{self, Failed};
@@ -41,6 +42,8 @@ struct Open {
     now: Timestamp,
     started: Instant,
     reserved: Option<Reserved>,
+    /// Output tokens that what is reserved covers.
+    room_tokens: u64,
     attempts: Vec<Attempt>,
     current: Option<Current>,
     first_token: Option<Duration>,
@@ -60,6 +63,8 @@ struct Facts {
     stream: bool,
     request_bytes: u64,
     input_estimate: u64,
+    /// Tokens it was admitted with.
+    expected_tokens: u64,
     session: Option<String>,
     run: Option<String>,
 }
@@ -85,6 +90,7 @@ pub(super) enum Outcome {
     UpstreamCut,
     UpstreamStalled,
     UpstreamMalformed,
+    BudgetCut,
     Deadline,
     Drained,
     Rejected,
@@ -101,6 +107,7 @@ impl Outcome {
             Self::UpstreamCut => "upstream_cut",
             Self::UpstreamStalled => "upstream_stalled",
             Self::UpstreamMalformed => "upstream_malformed",
+            Self::BudgetCut => "budget_cut",
             Self::Deadline => "deadline",
             Self::Drained => "drained",
             Self::Rejected => "rejected",
@@ -128,7 +135,14 @@ impl Outcome {
 
 impl CallRecord {
     /// Opens the record of a call that was decided.
-    pub(super) fn open(node: Arc<Node>, snapshot: Arc<Snapshot>, call: &Call, ask: Ask, decision: Decision, now: Timestamp) -> Self {
+    pub(super) fn open(
+        node: Arc<Node>,
+        snapshot: Arc<Snapshot>,
+        call: &Call,
+        (ask, expected_tokens): (Ask, u64),
+        decision: Decision,
+        now: Timestamp,
+    ) -> Self {
         let interaction_id: InteractionId = node.new_id(now);
         let facts = Facts {
             caller: call.caller.clone(),
@@ -138,6 +152,7 @@ impl CallRecord {
             stream: call.chat.stream,
             request_bytes: call.chat.document.bytes().len() as u64,
             input_estimate: estimate::input_tokens(call.chat.document.bytes().len() as u64),
+            expected_tokens,
             session: call.hints.session.clone(),
             run: call.hints.run.clone(),
         };
@@ -152,6 +167,7 @@ impl CallRecord {
             now,
             started: call.started,
             reserved: None,
+            room_tokens: u64::MAX,
             // One is what most calls need.
             attempts: Vec::with_capacity(1),
             current: None,
@@ -193,11 +209,6 @@ impl CallRecord {
 
     pub(super) fn ask(&self) -> &Ask {
         &self.open_ref().ask
-    }
-
-    /// Returns the input tokens the call cannot exceed.
-    pub(super) fn input_upper(&self) -> u64 {
-        self.open_ref().ask.input_tokens
     }
 
     /// Keeps what was reserved; it is settled or released with the record.
@@ -305,6 +316,11 @@ impl CallRecord {
     /// The caller went away in the middle.
     pub(super) fn cancelled(&mut self, tally: &Tally) {
         self.stopped("cancelled", Outcome::ClientCancelled, tally);
+    }
+
+    /// The answer outgrew its budget.
+    pub(super) fn budget_cut(&mut self, tally: &Tally) {
+        self.stopped("cancelled", Outcome::BudgetCut, tally);
     }
 
     /// The node ended in the middle.
@@ -440,6 +456,7 @@ impl Open {
             cost,
             source,
         });
+        self.correct_rates(&usage);
         let attempts = std::mem::take(&mut self.attempts);
         let interaction = self.interaction(outcome, tally, &usage, (cost, source), overhead, ended_at, attempts.len());
         self.sighted(outcome, &interaction, &attempts);
@@ -449,6 +466,16 @@ impl Open {
         let call = SettledCall { interaction, attempts, decision: Some(decision), entries, is_reserved };
         let reserved = self.reserved.take();
         self.node.ledger.settle(reserved, cost, call, ended_at);
+    }
+
+    /// Counts the tokens the call had against the caller's limits a minute, in place of those it was admitted with.
+    fn correct_rates(&self, usage: &Usage) {
+        let Some(caller) = &self.call.caller else { return };
+        let counted = usage.total_input().unwrap_or(0).saturating_add(usage.total_output().unwrap_or(0));
+        // Of an answer without usage the estimate stands; a call that was never sent had no tokens.
+        if counted > 0 || self.attempts.is_empty() {
+            self.node.rates.correct(caller, self.call.expected_tokens, counted);
+        }
     }
 
     /// Returns what all attempts cost together; unknown as soon as one of them is.

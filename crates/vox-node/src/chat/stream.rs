@@ -45,6 +45,8 @@ pub struct ChatStream {
     phase: Phase,
     finished: Option<Finished>,
     clock: Watch,
+    /// Bytes of output after which more has to be reserved.
+    room_bytes: u64,
     /// Resolves when the node ends and open streams must say so.
     ending: Pin<Box<OwnedNotified>>,
 }
@@ -110,6 +112,7 @@ impl ChatStream {
         clock.timer.as_mut().reset(first_check);
         let ending = Box::pin(Arc::clone(record.node().ending()).notified_owned());
         let mut stream = Self {
+            room_bytes: record.room_bytes(),
             dialect,
             source: beginning.source,
             frames: beginning.frames,
@@ -195,6 +198,8 @@ impl ChatStream {
                 }
                 if end {
                     self.phase = Phase::Ended;
+                } else if self.transcoder.tally().n_output_bytes > self.room_bytes {
+                    self.grow();
                 }
             }
             Seen::Failed => {
@@ -202,6 +207,17 @@ impl ChatStream {
                 self.cut(&failed);
             }
             Seen::Malformed => self.cut(&Failed::new(Failure::Malformed, "the stream has no form of its dialect")),
+        }
+    }
+
+    /// Reserves more for an answer that outgrew what was reserved, or ends it there.
+    fn grow(&mut self) {
+        match self.record.grow() {
+            Ok(()) => self.room_bytes = self.record.room_bytes(),
+            Err(refused) => {
+                self.record.budget_cut(self.transcoder.tally());
+                self.say_error(refused.code, &refused.message);
+            }
         }
     }
 

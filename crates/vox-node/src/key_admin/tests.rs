@@ -29,11 +29,11 @@ impl Home {
     }
 
     async fn create(&self, name: &str, limits: &Limits) -> Shown {
-        create(&self.store, &self.entropy, self.clock.now(), name, limits).await.unwrap()
+        create(&self.store, &self.entropy, self.clock.now(), name, None, limits).await.unwrap()
     }
 
     async fn verify(&self, key: &Secret<String>) -> Result<String, KeyRefusal> {
-        let table = KeyTable::new(self.store.keys().await.unwrap());
+        let table = KeyTable::new(&self.store.keys().await.unwrap());
         table.verify(key.expose(), self.clock.now()).map(|caller| caller.key.name.to_string())
     }
 }
@@ -128,7 +128,7 @@ async fn a_name_that_several_keys_have_means_none_of_them() {
     assert_ne!(show(&home.store, now, "ci").await.unwrap().key_id, first.report.key_id);
     assert_eq!(show(&home.store, now, "nobody").await.unwrap_err().code, "gateway.key_unknown");
     assert_eq!(
-        create(&home.store, &home.entropy, now, " ", &Limits::default()).await.map(|_| ()).unwrap_err().code,
+        create(&home.store, &home.entropy, now, " ", None, &Limits::default()).await.map(|_| ()).unwrap_err().code,
         "gateway.flag_invalid"
     );
 }

@@ -89,3 +89,20 @@ fn a_released_call_is_not_found_again() {
     drop(log);
     assert_eq!(left(home.path()).unwrap()[0].intents, [intent(2)]);
 }
+
+#[test]
+fn of_a_call_that_was_noted_twice_the_newest_note_counts_and_one_end_closes_both() {
+    let home = tempfile::tempdir().unwrap();
+    let log = IntentLog::open(home.path(), Id::from_bytes([1; 16])).unwrap();
+    let dearer = Intent { amount: NanoUsd::new(900), ..intent(0) };
+    let enough = WORTH_CUTTING_BYTES / RECORD_BYTES as u64;
+    for n in 0..enough {
+        log.append(&intent(n)).unwrap();
+    }
+    log.append(&dearer).unwrap();
+    assert_eq!(log.open_calls() as u64, enough);
+    log.settled((0..enough).map(|n| interaction_id(n, NOON)));
+    assert_eq!((log.open_calls(), bytes(home.path())), (0, 0), "no file waits for a call that has ended");
+    let noted: Vec<u8> = [intent(0), dearer].iter().flat_map(|intent| encode(super::INTENDED, intent)).collect();
+    assert_eq!(decode_all(&noted), [dearer]);
+}

@@ -36,11 +36,14 @@ pub(crate) struct Named {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  vox keys create laptop\n  vox keys create ci --models 'openrouter/*' --budget 1.00/day --budget 20/total --expires 30d"
+    after_help = "Examples:\n  vox keys create laptop\n  vox keys create ci --models 'openrouter/*' --budget 1.00/day --budget 20/total --expires 30d\n  vox keys create ci-nightly --parent ci --budget 0.20/day --rpm 60"
 )]
 pub(crate) struct Create {
     /// Name of the key, for lists.
     name: String,
+    /// Make it below another key: it may do no more than that one, counts against its limits too, and dies with it.
+    #[arg(long, value_name = "KEY")]
+    parent: Option<String>,
     #[command(flatten)]
     limits: Wanted,
 }
@@ -98,6 +101,12 @@ struct Wanted {
     /// Requests it may have open at once; 0 for no limit.
     #[arg(long, value_name = "N")]
     concurrency: Option<u32>,
+    /// Requests it may send a minute, all of them at once or spread; 0 for no limit.
+    #[arg(long, value_name = "N")]
+    rpm: Option<u32>,
+    /// Input and output tokens a minute; 0 for no limit.
+    #[arg(long, value_name = "N")]
+    tpm: Option<u32>,
 }
 
 /// The end of a key, as typed.
@@ -135,6 +144,8 @@ impl Wanted {
             expires_at,
             allow_unpriced: self.allow_unpriced,
             concurrency: self.concurrency.map(|n| (n > 0).then_some(n)),
+            rpm: self.rpm.map(|n| (n > 0).then_some(n)),
+            tpm: self.tpm.map(|n| (n > 0).then_some(n)),
         })
     }
 }
@@ -150,7 +161,7 @@ impl Keys {
             Self::Create(create) => {
                 let limits = create.limits.limits(now)?;
                 let store = context.store()?;
-                let shown = block_on(key_admin::create(&store, &*context.entropy, now, &create.name, &limits))??;
+                let shown = block_on(key_admin::create(&store, &*context.entropy, now, &create.name, create.parent.as_deref(), &limits))??;
                 Ok(once(context, "vox.keys.create.v1", &shown, "this is the only time the key is shown"))
             }
             Self::List => list(context, now),
@@ -227,6 +238,10 @@ fn list(context: &Context, now: Timestamp) -> Result {
     Ok(Answer::new("vox.keys.list.v1", json!({ "keys": keys }), text))
 }
 
+fn most(limit: Option<i64>) -> String {
+    limit.map_or_else(|| "no limit".to_owned(), |n| n.to_string())
+}
+
 fn short(budget: &BudgetReport) -> String {
     let soft = if budget.mode == "soft" { " soft" } else { "" };
     format!("{}/{} of {}{soft}", NanoUsd::new(budget.spent_nano_usd), budget.window, NanoUsd::new(budget.limit_nano_usd))
@@ -241,11 +256,14 @@ fn shown(key: &KeyReport) -> String {
         ("public part", format!("vox_{}_…", key.public_id)),
         ("models", key.models.as_ref().map_or_else(|| "all".to_owned(), |models| models.join(", "))),
         ("unpriced models", if key.allow_unpriced { "allowed under a hard budget" } else { "refused under a hard budget" }.to_owned()),
-        ("open at once", key.concurrency.map_or_else(|| "no limit".to_owned(), |n| n.to_string())),
+        ("open at once", most(key.concurrency)),
+        ("requests a minute", most(key.rpm)),
+        ("tokens a minute", most(key.tpm)),
         ("expires", key.expires_at.clone().unwrap_or_else(|| "never".to_owned())),
         ("made", format!("{} by {}", key.created_at, key.created_by)),
         ("last used", key.last_used_day.clone().unwrap_or_else(|| "never".to_owned())),
     ];
+    rows.extend(key.parent_id.clone().map(|id| ("below", id)));
     rows.extend(key.revoked_at.clone().map(|at| ("revoked", at)));
     rows.extend(key.previous_valid_until.clone().map(|until| ("old secret", format!("works until {until}"))));
     if key.budgets.is_empty() {

@@ -94,7 +94,7 @@ impl Up {
             return Ok(Report { key: None, imported, engines: found.engines.clone(), tried: None });
         }
         let limits = vox_node::key_admin::Limits::default();
-        let created = vox_node::key_admin::create(&store, &*context.entropy, context.now(), KEY_NAME, &limits).await?;
+        let created = vox_node::key_admin::create(&store, &*context.entropy, context.now(), KEY_NAME, None, &limits).await?;
         store.close();
         let node = context.open_node().await?;
         let tried = try_once(&node, context, found).await;

@@ -12,6 +12,7 @@ mod doctor;
 mod front_door;
 mod gateway;
 mod keys;
+mod limits;
 mod model;
 mod money;
 mod outcomes;
