@@ -212,12 +212,12 @@ impl ChatStream {
 
     /// Reserves more for an answer that outgrew what was reserved, or ends it there.
     fn grow(&mut self) {
-        match self.record.grow() {
-            Ok(()) => self.room_bytes = self.record.room_bytes(),
-            Err(refused) => {
+        while self.transcoder.tally().n_output_bytes > self.room_bytes {
+            if let Err(refused) = self.record.grow() {
                 self.record.budget_cut(self.transcoder.tally());
-                self.say_error(refused.code, &refused.message);
+                return self.say_error(refused.code, &refused.message);
             }
+            self.room_bytes = self.record.room_bytes();
         }
     }
 
