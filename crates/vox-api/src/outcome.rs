@@ -1,7 +1,7 @@
 //! What became of a call or run: `POST /api/v1/outcomes`.
 
 use serde::{Deserialize, Serialize};
-use vox_base::{InteractionId, Timestamp};
+use vox_base::InteractionId;
 
 /// One source's word about one call or run; names exactly one of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +51,10 @@ pub struct OutcomePosted {
     pub weight_ppm: i64,
     /// Who had which share.
     pub credits: Vec<Credited>,
-    /// When it was written.
-    pub observed_at: Timestamp,
+    /// When it was written, RFC 3339.
+    pub observed_at: String,
     /// Until when the model is not asked about this task again.
-    pub penalised_until: Option<Timestamp>,
+    pub penalised_until: Option<String>,
 }
 
 /// The share one model had.

@@ -9,6 +9,7 @@ mod names;
 mod seen;
 
 pub(crate) use learned::Learned;
+pub(crate) use names::Names;
 pub(crate) use seen::{Seen, Sightings};
 
 use crate::Node;

@@ -100,7 +100,9 @@ impl Ledger {
     pub(crate) fn extend(&self, reserved: &mut Reserved, caller: Option<&Caller>, amount: NanoUsd, now: Timestamp) -> Result<(), Coded> {
         if self.is_seen_by_others(caller) {
             let message = "the answer outgrew what was set aside for it on the shared store";
-            return Err(Coded::new(Kind::Refused, "gateway.budget_exceeded", message).next("say how long the answer may be with max tokens"));
+            return Err(
+                Coded::new(Kind::Refused, "gateway.budget_exceeded", message).next("say how long the answer may be with max tokens")
+            );
         }
         if let Some((open, _)) = &reserved.reservation {
             self.books.lock().accounts.extend(*open, amount, now).map_err(|exceeded| refusal(&exceeded))?;

@@ -18,6 +18,8 @@ mod node;
 pub mod outcomes;
 pub mod providers;
 mod rates;
+pub mod rollup;
+pub mod scoreboard;
 pub mod secrets;
 pub mod settings;
 pub mod snapshot;

@@ -219,8 +219,8 @@ fn receipt(rows: &[OutcomeRow], contract: &Contract) -> OutcomePosted {
         success: first.success,
         weight_ppm: first.weight_ppm,
         credits: rows.iter().map(credit).collect(),
-        observed_at: first.observed_at,
-        penalised_until: contract.penalty_until(confidence, first.observed_at).filter(|_| gave_up),
+        observed_at: first.observed_at.to_string(),
+        penalised_until: contract.penalty_until(confidence, first.observed_at).filter(|_| gave_up).map(|until| until.to_string()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! what the call really cost.
 
 use serde::Serialize;
+use std::collections::HashMap;
 use vox_base::{Coded, InteractionId, KeyId, Kind, NanoUsd, Timestamp};
 use vox_store::{By, Correction, Store, Totals};
 
@@ -92,6 +93,9 @@ pub struct Sums {
 pub struct Line {
     /// The group; `null` for calls where it is unknown.
     pub group: Option<String>,
+    /// The name of the key, where the group is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Its sums.
     #[serde(flatten)]
     pub sums: Sums,
@@ -118,13 +122,24 @@ pub struct UsageReport {
 /// The store cannot be read.
 pub async fn report(store: &Store, query: &UsageQuery) -> Result<UsageReport, Coded> {
     let found = store.usage(vox_store::UsageQuery { by: query.by, since: query.since, until: query.until, key: query.key }).await?;
+    let names = if query.by == By::Key { key_names(store).await? } else { HashMap::new() };
+    let line = |line: vox_store::UsageLine| {
+        let name = line.group.as_ref().and_then(|group| names.get(group)).cloned();
+        Line { group: line.group, name, sums: sums(&line.totals) }
+    };
     Ok(UsageReport {
         by: GROUPS.iter().find(|(_, by)| *by == query.by).map_or("", |(name, _)| name),
-        lines: found.lines.into_iter().map(|line| Line { group: line.group, sums: sums(&line.totals) }).collect(),
+        lines: found.lines.into_iter().map(line).collect(),
         total: sums(&found.total),
         held_calls: found.held_calls,
         held_nano_usd: found.held.get(),
     })
+}
+
+/// Returns the names of all keys, revoked ones too, by id.
+async fn key_names(store: &Store) -> Result<HashMap<String, String>, Coded> {
+    let keys = store.keys().await?;
+    Ok(keys.into_iter().map(|stored| (stored.key.key_id.to_string(), stored.key.name.into_owned())).collect())
 }
 
 fn sums(totals: &Totals) -> Sums {

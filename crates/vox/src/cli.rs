@@ -87,9 +87,12 @@ pub(crate) enum Command {
     Doctor(commands::doctor::Doctor),
     #[command(subcommand)]
     Model(commands::model::Model),
+    Feedback(commands::feedback::Feedback),
     #[command(subcommand)]
     Keys(commands::keys::Keys),
     Usage(commands::usage::Usage),
+    #[command(subcommand)]
+    Report(commands::report::Report),
     Trace(commands::trace::Trace),
     #[command(subcommand)]
     Providers(commands::providers::Providers),

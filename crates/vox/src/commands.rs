@@ -4,11 +4,13 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod db;
 pub(crate) mod doctor;
+pub(crate) mod feedback;
 pub(crate) mod help;
 pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod node;
 pub(crate) mod providers;
+pub(crate) mod report;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod trace;
@@ -34,6 +36,8 @@ pub(crate) fn run(context: &Context, command: Option<Command>) -> Result {
         Some(Command::Chat(command)) => command.run(context),
         Some(Command::Doctor(command)) => command.run(context),
         Some(Command::Model(command)) => command.run(context),
+        Some(Command::Feedback(command)) => command.run(context),
+        Some(Command::Report(command)) => command.run(context),
         Some(Command::Keys(command)) => command.run(context),
         Some(Command::Usage(command)) => command.run(context),
         Some(Command::Trace(command)) => command.run(context),

@@ -2,7 +2,7 @@
 
 use super::{Finding, Level, Patient};
 use std::path::Path;
-use vox_base::{Kind, NanoUsd};
+use vox_base::{Kind, NanoUsd, Timestamp};
 use vox_store::{File, ServerStatus, Status, Store};
 
 /// A log this long has not been folded into its file for a while.
@@ -18,6 +18,7 @@ pub(super) async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     findings.extend(status(store));
     findings.extend(schema(store));
     findings.extend(ledger(store).await);
+    findings.extend(scoreboard(store, patient.now).await);
     findings
 }
 
@@ -111,6 +112,23 @@ async fn ledger(store: &Store) -> Vec<Finding> {
         Err(error) => findings.push(Finding::from_error("store-read", "vox.db", &error.into())),
     }
     findings
+}
+
+/// A scoreboard older than this was not made last night.
+const SCORES_WARN_MS: i64 = 26 * 3_600_000;
+
+async fn scoreboard(store: &Store, now: Timestamp) -> Option<Finding> {
+    let finding = |level, evidence: String| Finding::new(level, "store-scoreboard", "scoreboard", evidence).next("vox model rollup");
+    let scores = match store.scores(None).await {
+        Err(error) => return Some(Finding::from_error("store-read", "vox.db", &error.into())),
+        Ok(scores) => scores,
+    };
+    let Some(as_of) = scores.iter().map(|row| row.as_of).max() else {
+        return Some(finding(Level::Info, "no scoreboard yet".to_owned()));
+    };
+    let age_ms = (now.millis() - as_of.millis()).max(0);
+    let (level, word) = if age_ms > SCORES_WARN_MS { (Level::Warn, "STALE") } else { (Level::Info, "fresh") };
+    Some(finding(level, format!("{} rows  {word}  {} ago (limit 26h)", scores.len(), super::age(age_ms))))
 }
 
 const fn name(file: File) -> &'static str {

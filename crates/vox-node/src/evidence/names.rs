@@ -8,14 +8,14 @@ use vox_route::{Offer, OfferKey};
 
 /// Offers by the names that rows have for them.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     by_row: HashMap<(Arc<str>, Arc<str>), Arc<Offer>>,
     /// What they were made from.
     made_of: Option<(Digest, Digest)>,
 }
 
 impl Names {
-    pub(super) fn new(snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let key = |offer: &Arc<Offer>| (Arc::from(snapshot.board.canonical(&offer.provider)), offer.native_id.clone());
         let by_row = snapshot.catalog.offers().iter().map(|offer| (key(offer), offer.clone())).collect();
         Self { by_row, made_of: Some(Self::basis(snapshot)) }
@@ -29,12 +29,12 @@ impl Names {
         (snapshot.catalog.digest(), snapshot.contract.digest())
     }
 
-    pub(super) fn offer(&self, provider: &str, model: &str) -> Option<&Arc<Offer>> {
+    pub(crate) fn offer(&self, provider: &str, model: &str) -> Option<&Arc<Offer>> {
         self.by_row.get(&(Arc::from(provider), Arc::from(model)))
     }
 
     /// Returns the name that evidence has for a model of this row; one that no list has keeps its own.
-    pub(super) fn key(&self, provider: &str, model: &str) -> OfferKey {
+    pub(crate) fn key(&self, provider: &str, model: &str) -> OfferKey {
         let model_id = self.offer(provider, model).map_or_else(|| Arc::from(model), |offer| offer.model_id.clone());
         OfferKey { provider: provider.into(), model_id }
     }

@@ -144,7 +144,7 @@ async fn rt_28_giving_up_without_confidence_penalises_and_just_enough_does_not()
     assert_eq!((sure.penalised_until, sure.success), (None, Some(false)));
     assert!(home.store.penalties(home.clock.now()).await.unwrap().is_empty());
     let unsure = home.post(&Poster::Admin, abstain(Some(499_999), "b")).await.unwrap();
-    assert_eq!(unsure.penalised_until, Some(home.clock.now().plus_millis(600_000)));
+    assert_eq!(unsure.penalised_until, Some(home.clock.now().plus_millis(600_000).to_string()));
     home.clock.advance_ms(300_000);
     home.post(&Poster::Admin, abstain(None, "c")).await.unwrap();
     let open = home.store.penalties(home.clock.now().plus_millis(599_999)).await.unwrap();

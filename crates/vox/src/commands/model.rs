@@ -3,6 +3,10 @@
 mod discover;
 mod explain;
 mod list;
+mod penalties;
+mod pricing;
+mod rollup;
+mod scoreboard;
 
 use super::Result;
 use crate::context::Context;
@@ -23,11 +27,25 @@ pub(crate) enum Model {
     Discover(discover::Discover),
     /// Show how old each model list is.
     Sources,
+    /// Measure the last days and replace the scoreboard by what comes out.
+    Rollup(rollup::Rollup),
+    /// Show or export how each model did.
+    #[command(subcommand)]
+    Scoreboard(scoreboard::Scoreboard),
+    /// Show which models are set back on a task, or end it.
+    Penalties(penalties::Penalties),
+    /// Compare what providers charge with their price lists.
+    #[command(subcommand)]
+    Pricing(pricing::Pricing),
 }
 
 impl Model {
     pub(crate) fn run(self, context: &Context) -> Result {
         match self {
+            Self::Rollup(rollup) => rollup.run(context),
+            Self::Scoreboard(scoreboard) => scoreboard.run(context),
+            Self::Penalties(penalties) => penalties.run(context),
+            Self::Pricing(pricing) => pricing.run(context),
             Self::List(list) => list.run(context),
             Self::Show(show) => show.run(context),
             Self::Explain(explain) => explain.run(context),
@@ -35,4 +53,9 @@ impl Model {
             Self::Sources => discover::sources(context),
         }
     }
+}
+
+/// Returns a share as people read it: `83.3%`.
+pub(crate) fn percent(ppm: i64) -> String {
+    format!("{}.{}%", ppm / 10_000, ppm / 1000 % 10)
 }

@@ -103,7 +103,7 @@ fn empty(by: &str) -> UsageReport {
 
 fn shown(report: &UsageReport) -> String {
     let mut rows = vec![[report.by, "calls", "errors", "input", "cached", "output", "cost", "unpriced"].map(str::to_owned).to_vec()];
-    rows.extend(report.lines.iter().map(|line| row(line.group.as_deref().unwrap_or("unknown"), &line.sums)));
+    rows.extend(report.lines.iter().map(|line| row(shown_group(report.by, line), &line.sums)));
     rows.push(row("total", &report.total));
     let mut text = table(&rows);
     if report.total.unpriced_calls > 0 {
@@ -117,6 +117,12 @@ fn shown(report: &UsageReport) -> String {
             writeln!(text, "besides, {} is held for {} calls: `vox usage --held`", NanoUsd::new(report.held_nano_usd), report.held_calls);
     }
     text
+}
+
+/// Returns a group as people know it: a key by its name, and calls without a key as their own.
+fn shown_group<'a>(by: &str, line: &'a Line) -> &'a str {
+    let nobody = if by == "key" { "you" } else { "unknown" };
+    line.name.as_deref().or(line.group.as_deref()).unwrap_or(nobody)
 }
 
 fn row(group: &str, sums: &Sums) -> Vec<String> {
@@ -146,7 +152,7 @@ const COLUMNS: &str = "calls,errors,unpriced_calls,unmetered_calls,input_tokens,
 
 fn csv(report: &UsageReport) -> String {
     let mut text = format!("{},{COLUMNS}\n", report.by);
-    for Line { group, sums } in &report.lines {
+    for Line { group, sums, .. } in &report.lines {
         let optional = [
             sums.input_tokens,
             sums.cache_read_tokens,
@@ -165,7 +171,7 @@ fn csv(report: &UsageReport) -> String {
 }
 
 /// Quotes a field where RFC 4180 asks for it, and takes the meaning from what a spreadsheet would run.
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
@@ -220,7 +226,7 @@ mod tests {
         let sums = Sums { calls: 2, unpriced_calls: 2, ..Sums::default() };
         let report = UsageReport {
             by: "model",
-            lines: vec![Line { group: Some("m".into()), sums: sums.clone() }],
+            lines: vec![Line { group: Some("m".into()), name: None, sums: sums.clone() }],
             total: sums,
             held_calls: 0,
             held_nano_usd: 0,

@@ -1,6 +1,6 @@
 //! What became of calls: outcomes by the node's API, and what is made of them.
 
-use crate::node::{Dialect, Node, PATIENCE, Setup, interaction, until};
+use crate::node::{Dialect, Node, PATIENCE, Setup, envelope, interaction, stdout, until};
 use serde_json::{Value, json};
 use vox_testkit::{Answer, FakeProvider, Response};
 
@@ -113,4 +113,142 @@ fn a_hundred_calls_learn_which_of_two_models_does_the_work() {
     assert!(now["candidates"].as_array().unwrap().iter().any(|candidate| candidate["offer"] == offer.as_str()), "{now}");
     let node = node.kill().restart();
     assert!(auto(&node).1.starts_with("anthropic/"), "it knows after a kill, too");
+}
+
+/// Runs `vox` as somebody at a terminal would: `script` gives it one.
+fn at_a_terminal(setup: &Setup, arguments: &str) -> (Option<i32>, String) {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_vox"));
+    let mut terminal = setup.command(&[]);
+    let env: Vec<_> = terminal.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    terminal = setup.home.command("script");
+    let output = terminal.envs(env).args(["--quiet", "--return", "--command", &command, "/dev/null"]).output().expect("`script` is there");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn rt_48_a_persons_thumb_is_taken_from_a_terminal_and_lowers_quality() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    let call = answered(&node);
+    node.wait_number("SELECT count(*) AS n FROM llm_interactions", 1);
+    let piped = node.vox(&["feedback", "down", "last", "--json"]);
+    assert_eq!((piped.status.code(), envelope(&piped)["error"]["code"].as_str()), (Some(3), Some("route.outcome_rejected")));
+
+    let quality = || {
+        node.json(&["model", "rollup"]);
+        node.json(&["model", "scoreboard", "show", "--window", "7"])["lines"][0].clone()
+    };
+    let before = quality();
+    assert_eq!((before["n_calls"].as_i64(), before["quality_ppm"].as_i64()), (Some(1), None), "RT-51: an answer alone says nothing");
+    for word in ["up", "down", "up"] {
+        let (exit, said) = at_a_terminal(&node, &format!("feedback {word} {call}"));
+        assert_eq!(exit, Some(0), "{said}");
+    }
+    let up = quality();
+    assert_eq!((up["n_calls"].as_i64(), up["n_units"].as_i64()), (Some(1), Some(1)), "three thumbs are one unit of one call");
+    let (exit, said) = at_a_terminal(&node, "feedback down last --comment 'it was wrong' --json");
+    assert_eq!(exit, Some(0), "{said}");
+    let down = quality();
+    assert!(down["quality_ppm"].as_i64() < up["quality_ppm"].as_i64(), "{down} {up}");
+    assert_eq!((down["success_ppm"].as_i64(), up["success_ppm"].as_i64()), (Some(0), Some(1_000_000)));
+    assert_eq!(node.value("SELECT comment FROM model_outcomes WHERE comment IS NOT NULL"), "it was wrong");
+    assert!(said.contains("vox.feedback.v1"), "{said}");
+}
+
+#[test]
+fn rt_28_giving_up_sets_a_model_back_at_once_for_ten_minutes_and_a_person_may_end_it() {
+    let (_fake, node) = hidden_rule();
+    let (call, offer) = auto(&node);
+    assert!(offer.starts_with("openai/"), "{offer}");
+    let abstain =
+        json!({"interaction_id": call, "source": "socrates", "decision": "abstain", "confidence_ppm": 490_000, "idempotency_key": "a"});
+    let posted = node.post("/api/v1/outcomes", &abstain);
+    assert_eq!(posted.status(), 200, "{}", posted.text());
+    assert!(posted.json()["penalised_until"].is_string());
+    let open = node.json(&["model", "penalties"]);
+    assert_eq!((&open["penalties"][0]["model"], &open["penalties"][0]["task"]), (&json!("gpt-5-mini"), &json!("code_gen")));
+    let node = node.kill().restart();
+    assert_eq!(node.json(&["model", "penalties"])["penalties"].as_array().unwrap().len(), 1, "it survives a kill");
+    let piped = node.vox(&["model", "penalties", "--clear", "openai/gpt-5-mini", "--json"]);
+    assert_eq!(envelope(&piped)["error"]["code"], "route.outcome_rejected");
+    let (exit, said) = at_a_terminal(&node, "model penalties --clear openai/gpt-5-mini --task code_gen");
+    assert_eq!((exit, said.contains("1 penalties ended")), (Some(0), true), "{said}");
+    assert_eq!(node.json(&["model", "penalties"])["penalties"], json!([]));
+    assert_eq!(node.value("SELECT cleared_by FROM model_penalties"), "cli", "the row says who ended it");
+}
+
+#[test]
+fn rt_49_a_rollup_of_the_same_moment_makes_the_same_rows() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    for _ in 0..3 {
+        let call = answered(&node);
+        tell(&node, &call, true);
+    }
+    let dump = || node.rows("SELECT * FROM model_scoreboard ORDER BY window_days, model, caller_scope");
+    let dry = node.json(&["model", "rollup", "--dry-run"]);
+    assert!(dry["windows"][0]["n_rows"].as_i64() > Some(0) && dump().is_empty(), "a dry run writes nothing: {dry}");
+    let rollup = |as_of: &str| node.json(&["model", "rollup", "--windows", "30,7", "--as-of", as_of]);
+    let as_of = dry["as_of"].as_str().unwrap();
+    rollup(as_of);
+    let first = dump();
+    assert_eq!(first.len(), 4, "one line for everybody and one for the key, in two windows: {first:?}");
+    rollup(as_of);
+    assert_eq!(dump(), first);
+    rollup("2020-01-01T00:00:00Z");
+    assert!(dump().is_empty(), "what is not in the window is gone");
+}
+
+#[test]
+fn the_scoreboard_the_report_and_usage_name_what_they_show() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    let empty = node.json(&["model", "scoreboard", "show"]);
+    assert_eq!((&empty["as_of"], &empty["lines"]), (&Value::Null, &json!([])));
+    let call = answered(&node);
+    tell(&node, &call, true);
+    node.json(&["model", "rollup"]);
+    for (group, offer) in [("offer", "gpt-5-mini"), ("model", "gpt-5-mini"), ("provider", "loopback"), ("task", "*")] {
+        let shown = node.json(&["model", "scoreboard", "show", "--group-by", group, "--with-cache"]);
+        let line = &shown["lines"][0];
+        assert!(line["model"] == offer || line["provider"].as_str().unwrap().contains(offer) || offer == "*", "{group}: {line}");
+        assert_eq!((line["n_calls"].as_i64(), line["success_ppm"].as_i64()), (Some(1), Some(1_000_000)), "{group}: {line}");
+    }
+    let of_key = node.json(&["model", "scoreboard", "show", "--caller", "test"]);
+    assert_eq!(of_key["lines"].as_array().unwrap().len(), 1, "{of_key}");
+    let csv = stdout(&node.vox(&["model", "scoreboard", "export", "--csv", "-"]));
+    assert_eq!((csv.lines().count(), csv.lines().next().unwrap().split(',').count()), (1 + 3 * 2, 24), "{csv}");
+
+    let week = node.json(&["report", "weekly"]);
+    let line = &week["providers"][0];
+    assert_eq!(
+        (line["n_calls"].as_i64(), line["cost_nano_usd"].as_i64(), line["cost_per_success_nano_usd"].as_i64()),
+        (Some(1), Some(12_500), Some(12_500))
+    );
+    let usage = node.json(&["usage", "--by", "key"]);
+    assert_eq!(usage["lines"][0]["name"], "test");
+    assert!(stdout(&node.vox(&["usage", "--by", "key"])).contains("\ntest "), "people see the name");
+    assert_eq!(node.json(&["usage", "--by", "task"])["lines"][0]["group"], "general");
+    let doctor = node.json(&["doctor"]);
+    let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "store-scoreboard").unwrap();
+    assert_eq!(finding["level"], "info", "{finding}");
+    let pricing = node.json(&["model", "pricing", "check"]);
+    assert_eq!((&pricing["n_drifted"], &pricing["prices"][0]["n_estimated"]), (&json!(0), &json!(1)));
+}
+
+#[test]
+fn rt_57_an_engine_of_ones_own_is_not_priced_rather_than_free() {
+    let fake = FakeProvider::scripted([Answer::text("free").openai()]);
+    let setup = Setup::new();
+    let entry =
+        format!("providers:\n  own:\n    dialect: openai\n    base_url: {}/v1\n    local: true\n    auth: {{ kind: none }}\n", fake.url());
+    setup.home.write("config/providers.d/own.yaml", &entry);
+    let node = setup.start();
+    let answer = node.post("/v1/chat/completions", &json!({"model": "own/some-model", "messages": []}));
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let call = interaction(&answer.head);
+    tell(&node, &call, true);
+    let line = node.json(&["report", "weekly"])["providers"][0].clone();
+    assert_eq!((&line["locality"], &line["is_priced"], &line["cost_nano_usd"]), (&json!("local"), &json!(false), &Value::Null), "{line}");
+    assert!(stdout(&node.vox(&["report", "weekly"])).contains("not priced"));
 }
