@@ -105,6 +105,7 @@ fn checks(out: &mut String, name: &str, table: &Table) {
             ColumnType::Text => "text",
             ColumnType::Json => "json",
             ColumnType::Bytes => "bytes",
+            ColumnType::Date => "day",
             _ => continue,
         };
         let max = column.max.unwrap_or(match column.kind {
@@ -114,7 +115,8 @@ fn checks(out: &mut String, name: &str, table: &Table) {
         });
         let field = field(column_name);
         let value = if column.nullable { format!("self.{field}.as_deref()") } else { format!("Some(&self.{field})") };
-        let _ = writeln!(out, "        fits::{function}(\"{name}.{column_name}\", {value}, {max})?;");
+        let max = if function == "day" { String::new() } else { format!(", {max}") };
+        let _ = writeln!(out, "        fits::{function}(\"{name}.{column_name}\", {value}{max})?;");
     }
     out.push_str("        Ok(())\n    }\n\n");
 }

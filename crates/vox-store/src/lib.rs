@@ -59,6 +59,8 @@ pub use vox_contract::{Drift, File};
 #[cfg(test)]
 extern crate self as vox_store;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 #[path = "../tests/sample.rs"]
 mod sample;
 #[cfg(test)]

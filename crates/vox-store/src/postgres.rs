@@ -27,3 +27,6 @@ pub(crate) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         Err(panic) => std::panic::resume_unwind(panic),
     })
 }
+
+#[cfg(test)]
+mod tests;

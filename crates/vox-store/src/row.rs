@@ -267,10 +267,31 @@ pub(crate) mod fits {
         if text.len() > max {
             return Err(StoreError::value(column, format!("is longer than {max} bytes")));
         }
-        if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
-            return Err(StoreError::value(column, "is not JSON"));
+        // Most JSON here is small and plain; what is neither is read whole, because one of the engines does so too and would
+        // refuse what no value of a language can hold.
+        let is_plain = !text.contains('\\') && !text.contains(['e', 'E']);
+        let is_json = if is_plain {
+            serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        } else {
+            serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| !has_nul(&value))
+        };
+        if is_json { Ok(()) } else { Err(StoreError::value(column, "is not JSON, or holds a NUL character")) }
+    }
+
+    fn has_nul(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => text.contains('\0'),
+            serde_json::Value::Array(items) => items.iter().any(has_nul),
+            serde_json::Value::Object(items) => items.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+            _ => false,
         }
-        Ok(())
+    }
+
+    /// A day, `YYYY-MM-DD`.
+    pub(crate) fn day(column: &'static str, value: Option<&str>) -> Result<(), StoreError> {
+        let Some(text) = value else { return Ok(()) };
+        let is_day = text.len() == 10 && text.parse::<vox_base::Timestamp>().is_ok();
+        if is_day { Ok(()) } else { Err(StoreError::value(column, "is not a day such as 2026-11-21")) }
     }
 
     /// At most so many bytes.

@@ -15,11 +15,12 @@ const GATHERED: usize = 512;
 /// How many days back somebody may still be writing: a queue that waits for the database is seldom older.
 const OPEN_DAYS: i64 = 40;
 
-/// Those who write calls or amounts and are not vox, or older than this second: their rows are not to be seen yet, and the
-/// days they are about cannot be known.
-const OTHER_WRITERS: &str = "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid \
+/// Those who write calls or amounts without holding a lock of ours: clients that are not vox. Their rows are not to be seen
+/// yet, and which days they are about cannot be known.
+const FOREIGN_WRITERS: &str = "SELECT count(*) FROM pg_locks AS l \
     WHERE l.relation IN (to_regclass('llm_interactions'), to_regclass('budget_entries')) AND l.mode = 'RowExclusiveLock' \
-    AND l.pid <> pg_backend_pid() AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - interval '1 second')";
+    AND NOT EXISTS (SELECT 1 FROM pg_locks AS ours WHERE ours.pid = l.pid AND ours.locktype = 'advisory' AND ours.granted \
+        AND cast(ours.classid AS bigint) = $1)";
 
 /// A session inside a transaction.
 pub(crate) struct Statements<'s> {
@@ -96,8 +97,8 @@ impl Tx for Statements<'_> {
         if (self as &mut dyn Tx).value(free, &values.map(|value| Value::Int(value.into())))? != Some(true) {
             return Ok(false);
         }
-        let others: Option<i64> = (self as &mut dyn Tx).value(OTHER_WRITERS, &[])?;
-        Ok(others == Some(0))
+        let space = Value::Int(self.session.lock_space().cast_unsigned().into());
+        Ok((self as &mut dyn Tx).value(FOREIGN_WRITERS, &[space])? == Some(0_i64))
     }
 
     fn hold_days(&mut self, days: &[i64]) -> Result<(), StoreError> {

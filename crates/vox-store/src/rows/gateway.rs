@@ -63,6 +63,7 @@ impl Record for CallerKey {
         fits::json("caller_keys.hints_json", self.hints_json.as_deref(), 16384)?;
         fits::text("caller_keys.run_id", self.run_id.as_deref(), 64)?;
         fits::text("caller_keys.created_by", Some(&self.created_by), 64)?;
+        fits::day("caller_keys.last_used_day", self.last_used_day.as_deref())?;
         Ok(())
     }
 
@@ -232,6 +233,7 @@ impl Record for BudgetDay {
 
     fn check(&self) -> Result<(), StoreError> {
         fits::text("budget_daily.account", Some(&self.account), 64)?;
+        fits::day("budget_daily.day", Some(&self.day))?;
         Ok(())
     }
 
@@ -778,6 +780,7 @@ impl Record for UsageDay {
     const SELECT: &'static str = "SELECT day, key_id, provider_canonical, model, task_category, cost_source, calls, errors, unpriced_calls, unmetered_calls, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nano_usd, cache_savings_nano_usd FROM usage_daily";
 
     fn check(&self) -> Result<(), StoreError> {
+        fits::day("usage_daily.day", Some(&self.day))?;
         fits::text("usage_daily.key_id", Some(&self.key_id), 36)?;
         fits::text("usage_daily.provider_canonical", Some(&self.provider_canonical), 256)?;
         fits::text("usage_daily.model", Some(&self.model), 256)?;

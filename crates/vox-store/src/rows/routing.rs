@@ -637,6 +637,7 @@ impl Record for PricingRow {
     fn check(&self) -> Result<(), StoreError> {
         fits::text("model_pricing.provider_canonical", Some(&self.provider_canonical), 256)?;
         fits::text("model_pricing.model", Some(&self.model), 256)?;
+        fits::day("model_pricing.day", Some(&self.day))?;
         Ok(())
     }
 
