@@ -5,6 +5,7 @@ use crate::row::{Encode as _, Value, column};
 use crate::rows::gateway::BudgetEntry;
 use crate::tx::Tx;
 use crate::{Store, StoreError, calls};
+use std::collections::BTreeMap;
 use vox_base::{NanoUsd, Timestamp};
 
 /// What one account was charged.
@@ -30,6 +31,20 @@ pub(crate) fn add(tx: &mut dyn Tx, horizon: Timestamp, entry: &BudgetEntry) -> R
         tx.execute(ADD_DAY, &[entry.account.encode(), Value::Text(&day), entry.amount_nano_usd.encode(), Value::Int(1)])?;
     }
     Ok(())
+}
+
+/// Adds those of these entries that are from before the mark to their days, in the order of the days' keys.
+pub(crate) fn add_late<'a>(tx: &mut dyn Tx, horizon: Timestamp, entries: impl Iterator<Item = &'a BudgetEntry>) -> Result<(), StoreError> {
+    let mut days: BTreeMap<(&str, String), (i64, i64)> = BTreeMap::new();
+    for entry in entries.filter(|entry| entry.at < horizon) {
+        let (sum, count) = days.entry((&entry.account, entry.at.day())).or_default();
+        let more = sum.checked_add(entry.amount_nano_usd.get());
+        *sum = more.ok_or_else(|| StoreError::value("budget_daily.amount_nano_usd", "is out of range"))?;
+        *count += 1;
+    }
+    days.iter().try_for_each(|((account, day), (sum, count))| {
+        tx.run(ADD_DAY, &[Value::Text(account), Value::Text(day), Value::Int(*sum), Value::Int(*count)])
+    })
 }
 
 /// Sums the entries between two marks into their days.

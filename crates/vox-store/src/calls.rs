@@ -86,27 +86,29 @@ fn days(call: &SettledCall) -> impl Iterator<Item = i64> {
     [day_number(call.interaction.created_at), day_number(call.interaction.ended_at)].into_iter().chain(entries)
 }
 
-pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -> Result<(), StoreError> {
+/// Writes these calls: their rows first, and last, so that nobody waits long for them, the sums of days that are summed
+/// already.
+pub(crate) fn settle(tx: &mut dyn Tx, horizons: &Horizons, calls: &[Box<SettledCall>]) -> Result<(), StoreError> {
+    calls.iter().try_for_each(|call| settle_rows(tx, horizons, call))?;
+    let late: Vec<&Interaction> = calls.iter().map(|call| &call.interaction).filter(|call| call.created_at < horizons.usage).collect();
+    budget::add_late(tx, horizons.budget, calls.iter().flat_map(|call| &call.entries))?;
+    usage::roll_up_late(tx, &late)
+}
+
+fn settle_rows(tx: &mut dyn Tx, horizons: &Horizons, call: &SettledCall) -> Result<(), StoreError> {
     let interaction = &call.interaction;
     // Ranges of time are read by the key, see `usage`.
     if (interaction.created_at.millis() - interaction.interaction_id.timestamp().millis()).abs() > DAY_MS {
         return Err(StoreError::value("llm_interactions.created_at", "is more than a day from the moment in the id"));
     }
     tx.insert(interaction)?;
-    for attempt in &call.attempts {
-        tx.insert(attempt)?;
-    }
+    call.attempts.iter().try_for_each(|attempt| tx.insert(attempt))?;
     if let Some(decision) = &call.decision {
         tx.insert(decision)?;
     }
-    for entry in &call.entries {
-        budget::add(tx, horizons.budget, entry)?;
-    }
+    call.entries.iter().try_for_each(|entry| tx.insert(entry))?;
     if call.is_reserved {
         reservations::settle(tx, horizons, interaction.interaction_id, interaction.ended_at)?;
-    }
-    if interaction.created_at < horizons.usage {
-        usage::roll_up_late(tx, interaction)?;
     }
     Ok(())
 }

@@ -184,7 +184,7 @@ fn reconcile(tx: &mut dyn Tx, correction: &Correction) -> Result<HeldCall, Store
     let interaction = lost(&held, correction);
     tx.insert(&interaction)?;
     if interaction.created_at < horizons.usage {
-        usage::roll_up_late(tx, &interaction)?;
+        usage::roll_up_late(tx, &[&interaction])?;
     }
     Ok(held)
 }

@@ -36,8 +36,8 @@ pub(crate) type Committed = dyn Fn(&[Queued]) + Send + Sync;
 pub(crate) struct Settling {
     /// Runs once before the settled calls of a batch and returns what `write` needs.
     pub(crate) prepare: fn(&mut dyn Tx, &[Queued]) -> Result<crate::calls::Horizons, StoreError>,
-    /// Writes one call.
-    pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &SettledCall) -> Result<(), StoreError>,
+    /// Writes calls.
+    pub(crate) write: fn(&mut dyn Tx, &crate::calls::Horizons, &[Queued]) -> Result<(), StoreError>,
     /// Hears which calls are committed.
     pub(crate) committed: Arc<Committed>,
 }

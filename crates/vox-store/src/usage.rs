@@ -142,13 +142,19 @@ pub(crate) fn roll_up(tx: &mut dyn Tx, from: Timestamp, to: Timestamp) -> Result
     add_days(tx, &sql, &[from.encode(), to.encode(), first_id(from).encode()])
 }
 
-/// Adds one call that was written when its day had been summed already.
-pub(crate) fn roll_up_late(tx: &mut dyn Tx, interaction: &Interaction) -> Result<(), StoreError> {
+/// Adds calls that were written when their day had been summed already.
+pub(crate) fn roll_up_late(tx: &mut dyn Tx, calls: &[&Interaction]) -> Result<(), StoreError> {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = (1..=calls.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT {GROUP}, {SUMS} FROM llm_interactions WHERE interaction_id = $1 \
-         GROUP BY day_number, g_key, g_provider, g_model, g_task, cost_source"
+        "SELECT {GROUP}, {SUMS} FROM llm_interactions WHERE interaction_id IN ({}) \
+         GROUP BY day_number, g_key, g_provider, g_model, g_task, cost_source",
+        places.join(", ")
     );
-    add_days(tx, &sql, &[interaction.interaction_id.encode()])
+    let ids: Vec<Value<'_>> = calls.iter().map(|call| call.interaction_id.encode()).collect();
+    add_days(tx, &sql, &ids)
 }
 
 struct Day {
@@ -167,6 +173,8 @@ fn add_days(tx: &mut dyn Tx, select: &str, values: &[Value<'_>]) -> Result<(), S
         days.push(Day { number: column(row, 0, "created_at")?, names, totals: Totals::from_row(row, 6)? });
         Ok(())
     })?;
+    // In the order of their keys, so that two who add to the same days never wait for each other.
+    days.sort_unstable_by(|one, other| (one.number, &one.names).cmp(&(other.number, &other.names)));
     days.iter().try_for_each(|day| add_day(tx, day))
 }
 
@@ -180,7 +188,7 @@ fn add_day(tx: &mut dyn Tx, day: &Day) -> Result<(), StoreError> {
         [&totals.input_tokens, &totals.cache_read_tokens, &totals.cache_write_tokens, &totals.output_tokens, &totals.reasoning_tokens];
     values.extend(tokens.map(|tokens| tokens.encode()));
     values.extend([totals.cost.encode(), totals.cache_savings.encode()]);
-    tx.execute(ADD_DAY, &values).map(|_| ())
+    tx.run(ADD_DAY, &values)
 }
 
 /// Returns an id below that of every call of this moment or later: a call's id is at most a day older than its time.

@@ -28,7 +28,7 @@ async fn st_14_a_failure_after_any_statement_leaves_all_rows_of_a_call_or_none(h
             .write(move |tx| {
                 let horizons = calls::horizons(tx, &[])?;
                 let mut failing = Limited { tx, left: limit };
-                calls::settle(&mut failing, &horizons, &call(1, NOON))
+                calls::settle(&mut failing, &horizons, &[Box::new(call(1, NOON))])
             })
             .await;
         let stored = rows(&store).await;
@@ -119,10 +119,11 @@ async fn a_value_that_does_not_fit_is_refused_and_names_its_column(home: Home) {
     far.interaction.created_at = NOON.plus_millis(-2 * sample::DAY_MS);
     cases.push((far, "llm_interactions.created_at"));
     for (call, expected) in cases {
+        let call = Box::new(call);
         let outcome = store
             .write(move |tx| {
                 let horizons = calls::horizons(tx, &[])?;
-                calls::settle(tx, &horizons, &call)
+                calls::settle(tx, &horizons, std::slice::from_ref(&call))
             })
             .await;
         let Err(StoreError::Value { column, .. }) = outcome else { panic!("{expected}: {outcome:?}") };

@@ -163,7 +163,7 @@ impl Writing {
         let session = self.session().map_err(Failed::Refused)?;
         session.transaction(Begin::Beside, &mut |tx| {
             let horizons = prepare(tx, calls)?;
-            calls.iter().try_for_each(|call| write(tx, &horizons, call))
+            write(tx, &horizons, calls)
         })
     }
 

@@ -197,7 +197,7 @@ fn alone(
 fn settle_together(statements: &mut Statements<'_>, calls: &[Queued], settling: &Settling) -> Result<Vec<usize>, StoreError> {
     if !calls.is_empty() {
         let horizons = (settling.prepare)(statements, calls)?;
-        calls.iter().try_for_each(|call| (settling.write)(statements, &horizons, call))?;
+        (settling.write)(statements, &horizons, calls)?;
     }
     Ok(Vec::new())
 }
@@ -207,7 +207,7 @@ fn settle_each(statements: &mut Statements<'_>, calls: &[Queued], settling: &Set
     let horizons = (settling.prepare)(statements, calls)?;
     let mut refused = Vec::new();
     for (at, call) in calls.iter().enumerate() {
-        if let Err(error) = alone(statements, &mut |tx| (settling.write)(tx, &horizons, call))? {
+        if let Err(error) = alone(statements, &mut |tx| (settling.write)(tx, &horizons, std::slice::from_ref(call)))? {
             tracing::error!(code = error.code(), interaction = %call.interaction.interaction_id, "a settled call was refused: {error}");
             refused.push(at);
         }

@@ -30,6 +30,8 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         }
         "prices" => runtime.block_on(prices(&sample::open(Path::new(home)), number)),
         "fetches" => runtime.block_on(fetches(&sample::open(Path::new(home)))),
+        "ledger" => runtime.block_on(crate::team::ledger(&crate::team::open(home), number)),
+        "lead" => runtime.block_on(crate::team::lead(&crate::team::open(home))),
         "load" => runtime.block_on(load(&sample::open(Path::new(home)), number)),
         _ => return ExitCode::FAILURE,
     }

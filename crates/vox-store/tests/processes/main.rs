@@ -11,6 +11,7 @@ mod locks;
 #[path = "../sample.rs"]
 mod sample;
 mod syncs;
+mod team;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,9 @@ const CHECKS: &[Check] = &[
     ("st_11_eight_processes_write_one_file", locks::st_11_eight_processes_write_one_file),
     ("st_11_a_foreign_lock_is_waited_for_and_then_busy", locks::st_11_a_foreign_lock_is_waited_for_and_then_busy),
     ("st_13_many_writers_share_syncs", syncs::st_13_many_writers_share_syncs),
+    ("st_53_the_ledger_of_four_processes_adds_up", team::st_53_the_ledger_of_four_processes_adds_up),
+    ("st_55_another_leads_when_the_leader_stands_still", team::st_55_another_leads_when_the_leader_stands_still),
+    ("st_55_the_work_of_a_past_epoch_changes_nothing", team::st_55_the_work_of_a_past_epoch_changes_nothing),
     ("st_16_gw_37_nothing_acknowledged_is_lost_to_a_kill", kill::st_16_gw_37_nothing_acknowledged_is_lost_to_a_kill),
 ];
 
