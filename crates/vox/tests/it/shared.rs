@@ -139,6 +139,44 @@ fn gw_36_when_one_of_two_nodes_is_killed_what_is_settled_and_held_stays_below_th
 }
 
 #[test]
+fn gw_36_two_hundred_parallel_calls_at_a_node_with_a_file_of_its_own() {
+    let fake = FakeProvider::scripted([answer(199).openai()]);
+    let setup = Setup::new().openai(&fake);
+    let key = setup.key(&["tight", "--budget", "0.01/day"]);
+    let node = setup.start();
+    let answers = all_at_once(&[&node], &key, 200, &body(199));
+    let n_answered = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert!((20..=24).contains(&n_answered), "{n_answered} calls fit");
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 402).count(), 200 - n_answered);
+    node.wait_number("SELECT count(*) AS n FROM llm_interactions", 200);
+    let spent = node.number("SELECT sum(amount_nano_usd) AS n FROM budget_entries");
+    assert!(spent <= 10_000_000, "{spent}");
+    assert_eq!(node.number("SELECT count(*) AS n FROM open_reservations"), 0);
+}
+
+#[test]
+fn st_56_calls_without_a_hard_limit_go_on_while_the_database_is_away_and_are_written_when_it_is_back() {
+    let Some(mut server) = Postgres::start() else { return };
+    let fake = FakeProvider::scripted([answer(5).openai()]);
+    let setup = Setup::new().openai(&fake).env("VOX_DB_URL", &server.address("vox"));
+    let (free, tight) = (setup.key(&["free"]), setup.key(&["tight", "--budget", "1/day"]));
+    let node = setup.start();
+    let ask = |key: &str| all_at_once(&[&node], key, 1, &body(5)).pop().expect("the node answers");
+    assert_eq!((ask(&free).0, ask(&tight).0), (200, 200));
+    server.kill();
+    for _ in 0..5 {
+        assert_eq!(ask(&free).0, 200);
+    }
+    let (status, body) = ask(&tight);
+    assert_eq!((status, body["error"]["code"].as_str()), (503, Some("gateway.ledger_unavailable")), "{body}");
+    server.start_again();
+    // One more call was refused, and is written with the others.
+    let written = || server.sql("SELECT count(*) FROM vox.llm_interactions WHERE cost_nano_usd > 0").ok()?.parse::<i64>().ok();
+    until(PATIENCE, || (written() == Some(7)).then_some(())).unwrap_or_else(|| panic!("{:?} calls are written", written()));
+    until(PATIENCE, || (ask(&tight).0 == 200).then_some(())).expect("hard limits can be asked again");
+}
+
+#[test]
 fn a_key_made_or_revoked_at_one_node_is_known_to_the_other() {
     let Some(team) = Team::new() else { return };
     let fake = FakeProvider::scripted([answer(5).openai()]);
