@@ -94,6 +94,15 @@ impl Document {
         self
     }
 
+    /// Returns the document with only these keys of its outermost map.
+    #[must_use]
+    pub fn only(mut self, keys: &[&str]) -> Self {
+        if let Value::Map(entries) = &mut self.root.value {
+            entries.retain(|(key, _)| keys.contains(&key.as_str()));
+        }
+        self
+    }
+
     /// Decodes the document into a type; unknown keys are errors where the type says `deny_unknown_fields`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use crate::fs::{self, FsError};
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A lock file that this process holds until the value is dropped. The file stays and names the last holder.
 #[derive(Debug)]
@@ -46,6 +47,20 @@ impl FileLock {
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|source| FsError::Io { action: "write", path: path.to_owned(), source })?;
         Ok(Self { file })
+    }
+
+    /// Takes the lock, waiting while another process holds it for a moment, but no longer than this. Blocks the thread.
+    ///
+    /// # Errors
+    /// Another process still holds it, or the file cannot be used.
+    pub fn acquire_within(path: &Path, patience: Duration) -> Result<Self, LockError> {
+        let until = Instant::now() + patience;
+        loop {
+            match Self::acquire(path) {
+                Err(LockError::Held { .. }) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+                other => return other,
+            }
+        }
     }
 
     /// Returns who holds the lock now, without taking it and without making the file.
@@ -104,6 +119,19 @@ mod tests {
         drop(first);
         assert_eq!(FileLock::holder(&path).unwrap(), Holder::Nobody);
         FileLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_gets_the_lock_when_it_is_let_go_or_is_told_who_keeps_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("catalog.lock");
+        let first = FileLock::acquire(&path).unwrap();
+        assert!(matches!(FileLock::acquire_within(&path, Duration::ZERO), Err(LockError::Held { .. })));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| FileLock::acquire_within(&path, Duration::from_secs(20)).map(drop));
+            drop(first);
+            waiting.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -9,16 +9,18 @@ mod list;
 use crate::Config;
 use crate::providers::{Auth, Provider, Providers};
 use crate::secrets::Secrets;
-use crate::snapshot::{Inputs, Snapshot};
+use crate::snapshot::{Inputs, Snapshot, canonical};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vox_base::{Coded, Timestamp};
-use vox_route::catalog::{CacheFile, PriceOverlay};
+use vox_base::{Coded, Secret, Timestamp};
+use vox_route::catalog::{CacheFile, Observed, PRICE_FILE, PriceConfidence};
 use vox_route::contract::SourceRules;
 use vox_route::source::{SourceKind, is_stale, next_refresh};
-use vox_route::{Board, Catalog, Contract, Credential, Warning};
+use vox_route::{Board, Catalog, Contract, Credential, Offer, Warning};
 use vox_store::Store;
+use vox_store::rows::routing::PricingRow;
 
 pub use fetch::{Discovery, Fetch, Outcome, Wanted, record};
 
@@ -27,30 +29,74 @@ pub const CACHE_FILE: &str = "model-catalog.v1.json";
 
 const MAX_CACHE_BYTES: usize = 256 * 1024 * 1024;
 
-/// Builds the catalog from the shipped entries and the last good lists of the providers that still exist.
+/// Builds the catalog from the shipped entries, the last good lists of the providers that still exist, and what the user
+/// says.
 ///
 /// A cache that cannot be read is moved aside and warned about; the shipped entries then stand alone.
 #[must_use]
-pub fn load(cache_dir: &Path, contract: &Contract, providers: &Providers, now: Timestamp) -> (Catalog, Vec<Warning>) {
+pub fn load(cache_dir: &Path, config: &Config, now: Timestamp) -> (Catalog, Vec<Warning>) {
     let (mut cache, warning) = read_cache(cache_dir, now);
-    cache.sources.retain(|name, _| providers.get(name).is_some());
+    cache.sources.retain(|name, _| name == PRICE_FILE || config.providers.get(name).is_some());
     let mut layers = cache.layers();
     layers.push(Catalog::bootstrap());
-    let (catalog, mut warnings) = Catalog::build(contract, layers, &PriceOverlay::builtin());
+    let (own, unknown) = config.models.layer(&layers, &|provider| config.providers.get(provider).is_some());
+    layers.push(own);
+    let (catalog, mut warnings) = Catalog::build(&config.contract, layers, &config.prices);
     warnings.extend(warning);
+    warnings.extend(unknown);
     (catalog, warnings)
 }
 
-/// Returns what a node would read right now, without one: for explaining, listing and examining. Opens no connection,
-/// and writes nothing but a damaged cache's new name.
+/// Makes what calls read of configuration, lists, and what providers were seen to charge. Opens no connection, and writes
+/// nothing but a damaged cache's new name.
 ///
 /// # Errors
 /// A provider's address or header cannot be sent.
-pub fn preview(config: Config, secrets: &Secrets, cache_dir: &Path, now: Timestamp) -> Result<(Snapshot, Vec<Warning>), Coded> {
-    let (catalog, warnings) = load(cache_dir, &config.contract, &config.providers, now);
-    let resolve = |id: &str| secrets.resolve(id).ok()?.value.ok();
-    let Config { settings, providers, contract } = config;
-    Ok((Snapshot::build(Inputs { settings, providers, contract, catalog, resolve: &resolve })?, warnings))
+pub fn assemble(
+    config: Config,
+    resolve: &dyn Fn(&str) -> Option<Secret<String>>,
+    cache_dir: &Path,
+    charged: &[PricingRow],
+    now: Timestamp,
+) -> Result<(Snapshot, Vec<Warning>), Coded> {
+    let (catalog, warnings) = load(cache_dir, &config, now);
+    let observed = observed(&catalog, &config.providers, charged);
+    let catalog = catalog.observing(&config.contract, &observed);
+    let Config { settings, providers, contract, .. } = config;
+    Ok((Snapshot::build(Inputs { settings, providers, contract, catalog, resolve })?, warnings))
+}
+
+/// Returns what a node would read right now, without one: for explaining, listing and examining.
+///
+/// # Errors
+/// A provider's address or header cannot be sent.
+pub fn preview(
+    config: Config,
+    secrets: &Secrets,
+    cache_dir: &Path,
+    charged: &[PricingRow],
+    now: Timestamp,
+) -> Result<(Snapshot, Vec<Warning>), Coded> {
+    assemble(config, &|id| secrets.resolve(id).ok()?.value.ok(), cache_dir, charged, now)
+}
+
+/// Finds the offers of which it is known what they charge: statistics name providers by where they are.
+fn observed(catalog: &Catalog, providers: &Providers, charged: &[PricingRow]) -> BTreeMap<Arc<str>, Observed> {
+    if charged.is_empty() {
+        return BTreeMap::new();
+    }
+    let rows: BTreeMap<(&str, &str), &PricingRow> = charged.iter().map(|row| ((&*row.provider_canonical, &*row.model), row)).collect();
+    let canonical: BTreeMap<Arc<str>, Arc<str>> = providers.iter().map(|provider| (provider.id.clone(), canonical(provider))).collect();
+    let seen = |offer: &Arc<Offer>| {
+        let row = rows.get(&(&**canonical.get(&offer.provider)?, &*offer.native_id))?;
+        let confidence = match &*row.confidence {
+            "high" => PriceConfidence::High,
+            "medium" => PriceConfidence::Medium,
+            _ => return None,
+        };
+        Some((offer.id.clone(), Observed { ratio_ppm: u64::try_from(row.observed_ratio_ppm?).ok()?, confidence }))
+    };
+    catalog.offers().iter().filter_map(seen).collect()
 }
 
 /// One list that vox can fetch.

@@ -166,7 +166,7 @@ pub async fn examine(patient: &Patient<'_>, area: Option<&str>) -> Result<Report
 }
 
 fn offers(patient: &Patient<'_>, config: Config) -> (Vec<Finding>, Vec<Finding>, Vec<Standing>) {
-    match crate::discovery::preview(config, patient.secrets, &patient.dirs.cache.path, patient.now) {
+    match crate::discovery::preview(config, patient.secrets, &patient.dirs.cache.path, &[], patient.now) {
         Err(error) => (vec![Finding::from_error("providers-config", "configuration", &error)], Vec::new(), Vec::new()),
         Ok((snapshot, warnings)) => {
             let (in_catalog, sources) = catalog::examine(patient, &snapshot, &warnings);

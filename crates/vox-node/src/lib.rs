@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod chat;
+mod config;
 pub mod discovery;
 pub mod doctor;
 pub mod evidence;
@@ -26,5 +27,6 @@ pub mod snapshot;
 pub mod trace;
 pub mod usage;
 
+pub use config::{Config, Variables};
 pub use metrics::Metrics;
-pub use node::{Config, Node, NodeOptions};
+pub use node::{Node, NodeOptions};

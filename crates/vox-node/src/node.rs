@@ -3,27 +3,26 @@
 mod neighbours;
 
 use self::neighbours::Neighbours;
+use crate::config::{Config, Variables};
 use crate::discovery;
 use crate::evidence::{Learning, Sightings};
 use crate::keys::{Caller, KeyTable};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::providers::Providers;
 use crate::rates::RateBook;
 use crate::rollup;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
-use crate::snapshot::{Inputs, Snapshot};
+use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
-use vox_base::{Clock, Coded, Document, Entropy, Id, IncarnationId, KeyId, Timestamp};
+use vox_base::{Clock, Coded, Entropy, Id, IncarnationId, KeyId, Timestamp};
 use vox_host::fs;
 use vox_host::http::Http;
-use vox_route::Contract;
 use vox_store::Store;
 use vox_telemetry::SpanId;
 
@@ -37,8 +36,8 @@ pub struct NodeOptions {
     pub config_dir: PathBuf,
     /// Where the model catalog is cached.
     pub cache_dir: PathBuf,
-    /// Base URLs that the environment sets, by provider id.
-    pub base_urls: Vec<(String, String)>,
+    /// What the environment says of the configuration.
+    pub variables: Variables,
     /// Policy profile that the environment sets.
     pub profile: Option<String>,
     /// Nothing on the network may be called.
@@ -62,7 +61,7 @@ pub struct Node {
     secrets: Secrets,
     config_dir: PathBuf,
     cache_dir: PathBuf,
-    base_urls: Vec<(String, String)>,
+    variables: Variables,
     clock: Arc<dyn Clock>,
     random: Mutex<Random>,
     snapshot: ArcSwap<Snapshot>,
@@ -104,7 +103,14 @@ impl Node {
         let files = watched(&options.config_dir, &options.cache_dir);
         let secrets_version = options.secrets.version().await?;
         options.secrets.refresh().await?;
-        let snapshot = build(&options.secrets, &options.config_dir, &options.cache_dir, &options.base_urls, now)?;
+        let origins = Origins {
+            secrets: &options.secrets,
+            config_dir: &options.config_dir,
+            cache_dir: &options.cache_dir,
+            variables: &options.variables,
+            store: &store,
+        };
+        let snapshot = build(origins, now).await?;
         let (learning, snapshot) = Learning::begin(&store, snapshot, now).await?;
         let keys_version = store.keys_version().await?;
         let keys = KeyTable::new(&store.keys().await?);
@@ -120,7 +126,7 @@ impl Node {
             secrets: options.secrets,
             config_dir: options.config_dir,
             cache_dir: options.cache_dir,
-            base_urls: options.base_urls,
+            variables: options.variables,
             clock: options.clock,
             random: Mutex::new(random),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -175,7 +181,14 @@ impl Node {
     pub async fn reload(&self) -> Result<(), Coded> {
         let now = self.now();
         self.secrets.refresh().await?;
-        let snapshot = build(&self.secrets, &self.config_dir, &self.cache_dir, &self.base_urls, now)?;
+        let origins = Origins {
+            secrets: &self.secrets,
+            config_dir: &self.config_dir,
+            cache_dir: &self.cache_dir,
+            variables: &self.variables,
+            store: &self.store,
+        };
+        let snapshot = build(origins, now).await?;
         if snapshot.settings.listen != self.snapshot().settings.listen {
             tracing::warn!("`listen` changed: restart the node for it");
         }
@@ -330,44 +343,32 @@ impl Node {
     }
 }
 
-const MAX_CONFIG_BYTES: usize = 4 * 1024 * 1024;
-
 /// Returns the files a snapshot is made from, with the times they were changed.
-fn watched(config_dir: &std::path::Path, cache_dir: &std::path::Path) -> Vec<(PathBuf, Option<i128>)> {
-    let mut files = vec![config_dir.join("gateway.yaml"), config_dir.join("routing.yaml"), cache_dir.join(discovery::CACHE_FILE)];
-    files.extend(overlay_files(config_dir));
+fn watched(config_dir: &Path, cache_dir: &Path) -> Vec<(PathBuf, Option<i128>)> {
+    let mut files = Config::files(config_dir);
+    files.push(cache_dir.join(discovery::CACHE_FILE));
     files.into_iter().map(|file| (file.clone(), fs::modified_ns(&file))).collect()
 }
 
-fn overlay_files(config_dir: &std::path::Path) -> Vec<PathBuf> {
-    fs::with_extension(&config_dir.join("providers.d"), "yaml")
-}
-
-fn document(path: &std::path::Path) -> Result<Option<Document>, Coded> {
-    let Some(text) = fs::read_text(path, MAX_CONFIG_BYTES)? else { return Ok(None) };
-    Document::parse(&path.display().to_string(), &text).map(Some).map_err(|error| crate::settings::invalid(&error))
+/// Where a snapshot is made from.
+struct Origins<'a> {
+    secrets: &'a Secrets,
+    config_dir: &'a Path,
+    cache_dir: &'a Path,
+    variables: &'a Variables,
+    store: &'a Store,
 }
 
 /// Reads configuration and catalog into a snapshot.
-fn build(
-    secrets: &Secrets,
-    config_dir: &std::path::Path,
-    cache_dir: &std::path::Path,
-    base_urls: &[(String, String)],
-    now: Timestamp,
-) -> Result<Snapshot, Coded> {
-    let config = Config::read(config_dir, base_urls, secrets.registry())?;
-    let (catalog, warnings) = discovery::load(cache_dir, &config.contract, &config.providers, now);
+async fn build(origins: Origins<'_>, now: Timestamp) -> Result<Snapshot, Coded> {
+    let Origins { secrets, config_dir, cache_dir, variables, store } = origins;
+    let config = Config::read(config_dir, variables, secrets.registry())?;
+    let charged = store.pricing().await?;
+    let (snapshot, warnings) = discovery::assemble(config, &|id| value(secrets, id), cache_dir, &charged, now)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    Snapshot::build(Inputs {
-        settings: config.settings,
-        providers: config.providers,
-        contract: config.contract,
-        catalog,
-        resolve: &|id| value(secrets, id),
-    })
+    Ok(snapshot)
 }
 
 /// Returns a secret's value; what a person should know about it is logged, without the value.
@@ -383,39 +384,6 @@ fn value(secrets: &Secrets, id: &str) -> Option<vox_base::Secret<String>> {
             tracing::warn!(code = error.code, secret = id, "{error}");
             None
         }
-    }
-}
-
-/// The user's configuration laid over the shipped one.
-pub struct Config {
-    /// How the gateway behaves.
-    pub settings: Settings,
-    /// Where models can be called.
-    pub providers: Providers,
-    /// How to choose.
-    pub contract: Contract,
-}
-
-impl Config {
-    /// Reads the configuration directory; a missing file is the shipped default.
-    ///
-    /// # Errors
-    /// A file does not hold together; the error names file, line and key.
-    pub fn read(config_dir: &std::path::Path, base_urls: &[(String, String)], registry: &vox_vault::Registry) -> Result<Self, Coded> {
-        let settings = Settings::overlaid(document(&config_dir.join("gateway.yaml"))?).map_err(|error| crate::settings::invalid(&error))?;
-        let mut overlays = Vec::new();
-        for file in overlay_files(config_dir) {
-            overlays.extend(document(&file)?);
-        }
-        overlays.extend(base_urls.iter().map(|(id, url)| crate::providers::base_url_overlay(id, url)));
-        let providers = Providers::load(overlays, registry).map_err(|error| crate::settings::invalid(&error))?;
-        let shipped = Document::parse("model-routing.v1.yaml", Contract::YAML).map_err(|error| crate::settings::invalid(&error))?;
-        let merged = match document(&config_dir.join("routing.yaml"))? {
-            Some(over) => shipped.overlaid(over),
-            None => shipped,
-        };
-        let contract = Contract::from_document(&merged).map_err(Coded::from)?;
-        Ok(Self { settings, providers, contract })
     }
 }
 

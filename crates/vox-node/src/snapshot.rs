@@ -237,7 +237,7 @@ fn state(route: &Route) -> ProviderState {
 }
 
 /// Returns the provider as statistics name it: a shipped one by its id, any other by its host and port.
-fn canonical(provider: &Provider) -> Arc<str> {
+pub(crate) fn canonical(provider: &Provider) -> Arc<str> {
     static SHIPPED: LazyLock<Option<Document>> = LazyLock::new(|| Document::parse("", SHIPPED_PROVIDERS).ok());
     let shipped =
         SHIPPED.as_ref().and_then(|document| document.at(&format!("providers.{}.base_url", provider.id))?.decode::<String>().ok());

@@ -6,20 +6,26 @@
 mod cache;
 mod capability;
 mod entry;
+mod infer;
 mod merge;
+mod observed;
 mod overlay;
+mod overrides;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use vox_base::Digest;
 
-pub use cache::{CacheFile, CachedSource, CorruptCache};
+pub use cache::{CacheFile, CachedSource, CorruptCache, PRICE_FILE};
 pub use capability::{Capabilities, Capability};
 pub use entry::{Availability, Entry, Lifecycle, Locality, PriceState, Prices, Tier};
+pub use infer::{Reason, why_strengths};
 pub use merge::{Layer, Trust, Warning};
 pub(crate) use merge::{plausible, valid_id};
+pub use observed::{Observed, PriceConfidence};
 pub use overlay::{OverlayRow, PriceOverlay};
+pub use overrides::{ModelsFile, OVERRIDES, Override};
 
 /// A (provider, model) pair able to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +63,9 @@ pub struct Offer {
     pub lifecycle: Lifecycle,
     /// How it has been answering, by its source.
     pub availability: Availability,
+    /// What its provider was seen to charge, where that differs from its prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// Which source each field came from.
     pub provenance: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -75,9 +84,9 @@ impl Offer {
     /// Returns an offer that no list mentions, for a model that was named explicitly: everything but its name is
     /// unknown, and its price is unknown unless it runs on the user's own machine.
     #[must_use]
-    pub fn uncatalogued(provider: &str, native_id: &str, local: bool) -> Self {
+    pub fn uncatalogued(contract: &crate::Contract, provider: &str, native_id: &str, local: bool) -> Self {
         let entry = Entry { locality: Some(if local { Locality::Local } else { Locality::Remote }), ..Entry::new(provider, native_id) };
-        merge::offer(&entry, BTreeMap::new())
+        merge::offer(contract, &entry, BTreeMap::new())
     }
 
     /// Returns whether a pattern with `*` for any text fits this offer's id.
@@ -89,7 +98,8 @@ impl Offer {
     /// Returns the price of three parts input and one part output, or `None` if either is unknown.
     #[must_use]
     pub fn blended_price(&self) -> Option<vox_base::Micros> {
-        let (input, output) = (self.prices.input?.get(), self.prices.output?.get());
+        let prices = self.expected_prices();
+        let (input, output) = (prices.input?.get(), prices.output?.get());
         Some(vox_base::Micros::new((3 * input + output) / 4))
     }
 }

@@ -7,6 +7,7 @@ mod check;
 pub mod classification;
 mod discovery;
 mod evidence;
+mod inference;
 mod scoring;
 mod setbacks;
 
@@ -22,6 +23,7 @@ use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd, Ti
 pub use classification::Classification;
 pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
+pub use inference::{CapabilityInference, CapabilityRule, StrengthRule};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 pub use setbacks::{Escalate, PenaltyRules};
 
@@ -89,6 +91,12 @@ pub struct Rules {
     pub policy: Policy,
     /// Which offers `vox/auto` may pick from.
     pub admission: Admission,
+    /// What providers were seen to charge.
+    pub pricing: PricingRules,
+    /// What a model is good at, where no source says.
+    pub strength_inference: Vec<StrengthRule>,
+    /// What a model can do, where its list only names parameters and kinds of input and output.
+    pub capability_inference: CapabilityInference,
     /// How model lists are fetched, by kind of source.
     pub discovery: Discovery,
 }
@@ -170,6 +178,14 @@ pub struct Safety {
     /// Greatest upper cost estimate of one request.
     #[schemars(with = "i64")]
     pub max_cost_micros_per_request: Micros,
+}
+
+/// What providers were seen to charge, and when that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PricingRules {
+    /// A difference from the price list below this is none.
+    pub ignore_below_ppm: u64,
 }
 
 /// What may be called at all.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use vox_base::{Clock, Coded, Entropy, Timestamp};
 use vox_host::http::{AddressPolicy, Http};
 use vox_host::paths::{DirFlags, Dirs};
-use vox_node::{Config, Node, NodeOptions};
+use vox_node::{Config, Node, NodeOptions, Variables};
 use vox_store::{Access, OpenOptions, Place, Store};
 
 /// Returns the URL that Ollama's own way of writing a host means: scheme and port may be missing, and an address that it
@@ -124,7 +124,7 @@ impl Context {
             store,
             config_dir: dirs.config.path,
             cache_dir: dirs.cache.path,
-            base_urls: self.base_urls(),
+            variables: self.variables(),
             profile: self.env.text("VOX_ROUTE_POLICY_PROFILE").map(str::to_owned),
             offline: self.is_offline(),
             http: self.http(),
@@ -161,8 +161,17 @@ impl Context {
         Http::new(AddressPolicy { offline: self.is_offline() })
     }
 
-    /// Returns the base URLs that the environment sets, by provider id.
-    pub(crate) fn base_urls(&self) -> Vec<(String, String)> {
+    /// Returns what the environment says of the configuration.
+    pub(crate) fn variables(&self) -> Variables {
+        let numbers = [("_MIN_REFRESH_S", "min_refresh_s"), ("_JITTER_MS", "jitter_ms")].into_iter().flat_map(|(suffix, key)| {
+            let set = self.env.placeholders("VOX_DISCOVERY_", suffix).into_iter();
+            set.map(move |(source, value)| (source.clone(), key, value, format!("VOX_DISCOVERY_{}{suffix}", source.to_ascii_uppercase())))
+        });
+        Variables { base_urls: self.base_urls(), discovery: numbers.collect() }
+    }
+
+    /// Returns the base URLs that the environment sets, by provider id; later ones count.
+    fn base_urls(&self) -> Vec<(String, String)> {
         let mut urls: Vec<(String, String)> = self.ollama_host().into_iter().map(|url| ("ollama".to_owned(), url)).collect();
         urls.extend(self.env.placeholders("VOX_PROVIDER_", "_BASE_URL"));
         urls.extend(self.env.text("VOX_OLLAMA_URL").map(|url| ("ollama".to_owned(), url.to_owned())));
@@ -181,7 +190,7 @@ impl Context {
 
     /// Reads the configuration directory.
     pub(crate) fn config(&self) -> Result<Config, Coded> {
-        Config::read(&self.dirs()?.config.path, &self.base_urls(), &vox_vault::Registry::builtin())
+        Config::read(&self.dirs()?.config.path, &self.variables(), &vox_vault::Registry::builtin())
     }
 
     /// Returns how long the node drains, where the environment says so.

@@ -21,7 +21,7 @@ struct Providers {
 }
 
 pub(super) fn files() -> Vec<GeneratedFile> {
-    let schemas: [(&str, Value); 12] = [
+    let schemas: [(&str, Value); 13] = [
         ("config/env-vars", schema_for!(environment::Registry).to_value()),
         ("errors/errors", schema_for!(errors::Area).to_value()),
         ("gateway/gateway", schema_for!(Settings).to_value()),
@@ -29,6 +29,7 @@ pub(super) fn files() -> Vec<GeneratedFile> {
         ("orchestration/model-catalog", vox_route::Catalog::schema()),
         ("orchestration/model-evidence", vox_route::outcome::OutcomeRules::schema()),
         ("orchestration/model-routing", vox_route::Contract::schema()),
+        ("orchestration/models", vox_route::catalog::ModelsFile::schema()),
         ("orchestration/price-overlay", vox_route::catalog::PriceOverlay::schema()),
         ("orchestration/providers", schema_for!(Providers).to_value()),
         ("secrets/registry", vox_vault::schema()),

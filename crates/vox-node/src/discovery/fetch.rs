@@ -106,6 +106,9 @@ async fn timed(work: impl Future<Output = Tried>) -> Timed {
     (tried, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Whoever holds the lock reads and writes one file.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Notes every list that was asked for, so that a failure is still known when another process looks.
 ///
 /// # Errors
@@ -251,7 +254,8 @@ impl Discovery<'_> {
             return Ok(self.report(chosen, tried, &mut read_cache(self.cache_dir, self.now).0));
         }
         vox_host::fs::create_cache_dir(self.cache_dir, self.entropy).map_err(|error| unwritable(error.to_string()))?;
-        let _lock = FileLock::acquire(&self.cache_dir.join("model-catalog.lock")).map_err(|error| unwritable(error.to_string()))?;
+        let lock = self.cache_dir.join("model-catalog.lock");
+        let _lock = FileLock::acquire_within(&lock, LOCK_PATIENCE).map_err(|error| unwritable(error.to_string()))?;
         let (mut cache, _) = read_cache(self.cache_dir, self.now);
         if cache.seed == 0 {
             cache.seed = self.seed();

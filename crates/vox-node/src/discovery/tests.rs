@@ -21,10 +21,8 @@ impl Home {
         let providers = Providers::load(vec![overlay], &Registry::builtin()).unwrap();
         let cache = tempfile::tempdir().unwrap();
         let (contract, clock) = (Contract::builtin(), FixedClock::default());
-        let (catalog, _) = load(cache.path(), &contract, &providers, clock.now());
         let resolve = |id: &str| (id == "openai.api_key").then(|| Secret::new("sk-list".to_owned()));
-        let settings = crate::settings::Settings::builtin();
-        let snapshot = Snapshot::build(Inputs { settings, providers, contract, catalog, resolve: &resolve }).unwrap();
+        let (snapshot, _) = assemble(config(contract, providers), &resolve, cache.path(), &[], clock.now()).unwrap();
         Self { cache, clock, entropy: SeededEntropy::new(3), http: Http::new(AddressPolicy::default()), snapshot, offline: false }
     }
 
@@ -51,7 +49,11 @@ impl Home {
     }
 
     fn catalog(&self) -> Catalog {
-        load(self.cache.path(), &self.snapshot.contract, &self.snapshot.providers, self.clock.now()).0
+        self.load().0
+    }
+
+    fn load(&self) -> (Catalog, Vec<Warning>) {
+        load(self.cache.path(), &config(self.snapshot.contract.clone(), self.snapshot.providers.clone()), self.clock.now())
     }
 
     fn standing(&self) -> Standing {
@@ -59,6 +61,12 @@ impl Home {
             standing(self.cache.path(), &self.snapshot.contract, &self.snapshot.providers, &self.snapshot.board, self.clock.now());
         all.into_iter().find(|standing| standing.source == "mine").unwrap()
     }
+}
+
+/// A configuration without files of the user's but these.
+fn config(contract: Contract, providers: Providers) -> Config {
+    let (models, prices) = (vox_route::catalog::ModelsFile::default(), vox_route::catalog::PriceOverlay::builtin());
+    Config { settings: crate::settings::Settings::builtin(), providers, contract, models, prices }
 }
 
 fn entry(fake: &FakeProvider) -> String {
@@ -265,13 +273,13 @@ async fn rt_14_a_damaged_cache_is_moved_aside_and_the_shipped_catalog_stands() {
     let home = Home::new("  mine: { dialect: openai, base_url: 'https://mine.example/v1', secret_ids: [openai.api_key] }\n");
     let path = home.cache.path().join(CACHE_FILE);
     std::fs::write(&path, "{\"x-vox-version\": 1, \"sources\": {").unwrap();
-    let (catalog, warnings) = load(home.cache.path(), &home.snapshot.contract, &home.snapshot.providers, home.clock.now());
+    let (catalog, warnings) = home.load();
     assert!(catalog.offers().len() >= 20);
     let warning = warnings.iter().find(|warning| &*warning.source == "cache").unwrap();
     let aside = home.cache.path().join(format!("{CACHE_FILE}.bad-{}", home.clock.now().millis()));
     assert!(warning.message.contains(&aside.display().to_string()), "{warning}");
     assert!(aside.exists() && !path.exists());
-    let (_, warnings) = load(home.cache.path(), &home.snapshot.contract, &home.snapshot.providers, home.clock.now());
+    let (_, warnings) = home.load();
     assert!(warnings.iter().all(|warning| &*warning.source != "cache"));
 }
 

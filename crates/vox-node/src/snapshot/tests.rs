@@ -12,7 +12,7 @@ fn named(yaml: &str) -> String {
 }
 
 #[test]
-fn the_same_endpoint_has_one_name_in_statistics_however_it_is_written() {
+fn rt_22_the_same_endpoint_has_one_name_in_statistics_however_it_is_written() {
     let custom = |url: &str, local: bool| {
         named(&format!("providers: {{x: {{dialect: openai, base_url: '{url}', local: {local}, auth: {{kind: none}}}}}}"))
     };

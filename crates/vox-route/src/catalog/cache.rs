@@ -1,12 +1,15 @@
 //! The file that keeps the last good lists, as bytes; reading and replacing it is the node's business.
 
-use super::{Entry, Layer, Trust};
+use super::{Entry, Layer, Locality, Trust};
 use crate::source::{Failure, Past};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vox_base::Timestamp;
 
 const VERSION: u32 = 1;
+
+/// Names the list of prices that the user imported; no provider has this id.
+pub const PRICE_FILE: &str = "price-file";
 
 /// The last good list of every source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,13 @@ pub struct CachedSource {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a catalog cache that this version of vox can read: {0}")]
 pub struct CorruptCache(String);
+
+impl CachedSource {
+    /// Returns whether an engine of the user's own said it.
+    fn is_own(&self) -> bool {
+        self.entries.first().is_some_and(|entry| entry.locality == Some(Locality::Local))
+    }
+}
 
 impl Default for CacheFile {
     fn default() -> Self {
@@ -84,7 +94,11 @@ impl CacheFile {
     pub fn layers(&self) -> Vec<Layer> {
         let layer = |(name, source): (&String, &CachedSource)| Layer {
             source: name.as_str().into(),
-            trust: Trust::ProviderList,
+            trust: match name.as_str() {
+                PRICE_FILE => Trust::PriceFile,
+                _ if source.is_own() => Trust::OwnEngine,
+                _ => Trust::ProviderList,
+            },
             entries: source.entries.clone(),
         };
         self.sources.iter().map(layer).collect()

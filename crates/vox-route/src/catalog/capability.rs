@@ -61,37 +61,10 @@ impl Capability {
         }
     }
 
-    /// Returns the capability a list means by the name of a request parameter.
+    /// Returns the name used in contracts, lists and output.
     #[must_use]
-    pub fn of_parameter(name: &str) -> Option<Self> {
-        match name {
-            "tools" | "tool_use" | "tool_choice" => Some(Self::ToolUse),
-            "response_format" | "structured_outputs" | "json_mode" => Some(Self::Json),
-            "reasoning" | "thinking" | "reasoning_effort" => Some(Self::Reasoning),
-            _ if name.starts_with("web_search") => Some(Self::WebSearch),
-            _ => None,
-        }
-    }
-
-    /// Returns the capability a list means by an input modality.
-    #[must_use]
-    pub fn of_input(modality: &str) -> Option<Self> {
-        match modality {
-            "image" => Some(Self::Vision),
-            "audio" => Some(Self::AudioInput),
-            "file" => Some(Self::FileInput),
-            _ => None,
-        }
-    }
-
-    /// Returns the capability a list means by an output modality.
-    #[must_use]
-    pub fn of_output(modality: &str) -> Option<Self> {
-        match modality {
-            "image" => Some(Self::ImageGeneration),
-            "audio" => Some(Self::AudioOutput),
-            _ => None,
-        }
+    pub fn as_str(self) -> &'static str {
+        self.missing().trim_start_matches("missing_capability:")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Merges what several sources say about the same (provider, native id), field by field, by trust.
 
+use super::infer;
 use super::{Entry, Lifecycle, Locality, Offer, PriceOverlay, PriceState, Prices, Tier};
 use crate::Contract;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,14 @@ const MAX_CONTEXT_TOKENS: u64 = 100_000_000;
 pub enum Trust {
     /// Shipped with vox.
     Bootstrap,
-    /// The price overlay contract.
+    /// A list of prices that the user imported.
+    PriceFile,
+    /// The price overlay, shipped or the user's.
     PriceOverlay,
     /// The provider's own list.
     ProviderList,
+    /// The list of an engine of the user's own.
+    OwnEngine,
     /// The user's own word.
     Override,
 }
@@ -72,9 +77,9 @@ pub(super) fn merge(contract: &Contract, mut layers: Vec<Layer>, overlay: &Price
         });
         confirm_local(layer);
     }
-    layers.push(overlay.layer(&layers));
+    layers.extend(overlay.layers(&layers));
     layers.sort_by(|a, b| (a.trust, &a.source).cmp(&(b.trust, &b.source)));
-    let mut offers: Vec<Offer> = drafts(layers).into_values().map(|(entry, provenance)| offer(&entry, provenance)).collect();
+    let mut offers: Vec<Offer> = drafts(layers).into_values().map(|(entry, provenance)| offer(contract, &entry, provenance)).collect();
     confirm_named(contract, &mut offers);
     if offers.len() > MAX_ENTRIES {
         let dropped = offers.len() - MAX_ENTRIES;
@@ -140,8 +145,7 @@ fn known_strengths(entry: &mut Entry, contract: &Contract) -> Vec<String> {
 /// What the user's own engines list, and what the user wrote down, needs no further proof.
 fn confirm_local(layer: &mut Layer) {
     for entry in &mut layer.entries {
-        let trusted = layer.trust == Trust::Override || (layer.trust == Trust::ProviderList && entry.locality == Some(Locality::Local));
-        if trusted {
+        if matches!(layer.trust, Trust::Override | Trust::OwnEngine) {
             entry.lifecycle.get_or_insert(Lifecycle::Confirmed);
         }
     }
@@ -200,6 +204,7 @@ fn lay_over(draft: &mut Entry, provenance: &mut BTreeMap<Arc<str>, Arc<str>>, mu
             took(&format!("prices.{class}"));
         }
     }
+    take!(supported_parameters input_modalities output_modalities);
     take!(model_id family tier strengths capabilities context_tokens context_effective_tokens max_output_tokens price_state as_of);
     take!(locality lifecycle);
     if entry.availability.uptime_ppm.is_some() {
@@ -213,20 +218,25 @@ fn lay_over(draft: &mut Entry, provenance: &mut BTreeMap<Arc<str>, Arc<str>>, mu
 }
 
 /// Makes an offer of a merged entry, filling in what follows from the rest.
-pub(super) fn offer(entry: &Entry, provenance: BTreeMap<Arc<str>, Arc<str>>) -> Offer {
+pub(super) fn offer(contract: &Contract, entry: &Entry, mut provenance: BTreeMap<Arc<str>, Arc<str>>) -> Offer {
     let model_id = entry.model_id.clone().unwrap_or_else(|| default_model_id(entry));
     let locality = entry.locality.unwrap_or_default();
     let (prices, price_state) = price(entry, locality);
-    let strengths = entry.strengths.as_deref().filter(|strengths| !strengths.is_empty());
-    Offer {
+    let mut inferred = |field: &str| drop(provenance.insert(field.into(), INFERRED.into()));
+    let capabilities = entry.capabilities.or_else(|| {
+        let capabilities = infer::capabilities(contract, entry)?;
+        inferred("capabilities");
+        Some(capabilities)
+    });
+    let mut offer = Offer {
         id: format!("{}/{}", entry.provider, entry.native_id).into(),
         family: entry.family.clone().unwrap_or_else(|| model_id.split('/').next().unwrap_or_default().to_owned()).into(),
         model_id: model_id.into(),
         provider: entry.provider.as_str().into(),
         native_id: entry.native_id.as_str().into(),
         tier: entry.tier.unwrap_or(if locality == Locality::Local { Tier::Local } else { Tier::Unknown }),
-        strengths: strengths.map_or_else(|| vec!["generalist".into()], |all| all.iter().map(|name| name.as_str().into()).collect()),
-        capabilities: entry.capabilities,
+        strengths: entry.strengths.iter().flatten().map(|name| name.as_str().into()).collect(),
+        capabilities,
         context_tokens: entry.context_effective_tokens.or(entry.context_tokens),
         max_output_tokens: entry.max_output_tokens,
         prices,
@@ -235,11 +245,25 @@ pub(super) fn offer(entry: &Entry, provenance: BTreeMap<Arc<str>, Arc<str>>) -> 
         locality,
         lifecycle: entry.lifecycle.unwrap_or_default(),
         availability: entry.availability,
-        provenance,
+        observed: None,
+        provenance: BTreeMap::new(),
+    };
+    if offer.strengths.is_empty() {
+        let strengths = infer::strengths(&infer::reasons(contract, &infer::traits(&offer)));
+        offer.strengths = strengths.iter().map(|name| name.as_str().into()).collect();
+        inferred("strengths");
     }
+    // A context that a server really loads counts before the one a model was made for, and so does its source.
+    if let Some(source) = provenance.remove("context_effective_tokens") {
+        provenance.insert("context_tokens".into(), source);
+    }
+    Offer { provenance, ..offer }
 }
 
-fn default_model_id(entry: &Entry) -> String {
+/// Names the contract's rules as the source of a field.
+const INFERRED: &str = "inferred";
+
+pub(super) fn default_model_id(entry: &Entry) -> String {
     if entry.native_id.contains('/') { entry.native_id.clone() } else { format!("{}/{}", entry.provider, entry.native_id) }
 }
 

@@ -3,7 +3,8 @@
 use super::{Entry, Layer, Prices, Trust};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use vox_base::{Document, InvalidConfig};
 
 /// Price rows by provider and model pattern.
@@ -31,6 +32,9 @@ pub struct OverlayRow {
     pub as_of: String,
     /// Where the price comes from.
     pub source_note: String,
+    /// The user's file it stands in; nothing for the shipped one.
+    #[serde(skip)]
+    pub origin: Option<Arc<str>>,
 }
 
 impl PriceOverlay {
@@ -80,14 +84,26 @@ impl PriceOverlay {
         schemars::schema_for!(Self).to_value()
     }
 
-    /// Returns the rows as a layer over every entry that the other layers mention.
-    pub(super) fn layer(&self, layers: &[Layer]) -> Layer {
+    /// Returns these rows with the shipped ones behind them: the first that fits counts.
+    #[must_use]
+    pub fn over(mut self, shipped: Self, file: &str) -> Self {
+        self.prices.iter_mut().for_each(|row| row.origin = Some(file.into()));
+        self.prices.extend(shipped.prices);
+        self
+    }
+
+    /// Returns the rows as layers over every entry that the other layers mention, one for each file they stand in.
+    pub(super) fn layers(&self, layers: &[Layer]) -> Vec<Layer> {
         let mentioned: BTreeSet<(&str, &str)> =
             layers.iter().flat_map(|layer| &layer.entries).map(|entry| (entry.provider.as_str(), entry.native_id.as_str())).collect();
-        let entries = mentioned.into_iter().filter_map(|(provider, native_id)| {
-            let row = self.prices.iter().find(|row| row.provider == provider && crate::name::fits(&row.model_glob, native_id))?;
-            Some(Entry { prices: row.prices, as_of: Some(row.as_of.clone()), ..Entry::new(provider, native_id) })
-        });
-        Layer { source: "price_overlay".into(), trust: Trust::PriceOverlay, entries: entries.collect() }
+        let mut by_origin: BTreeMap<Arc<str>, Vec<Entry>> = BTreeMap::new();
+        for (provider, native_id) in mentioned {
+            let fits = |row: &&OverlayRow| row.provider == provider && crate::name::fits(&row.model_glob, native_id);
+            if let Some(row) = self.prices.iter().find(fits) {
+                let entry = Entry { prices: row.prices, as_of: Some(row.as_of.clone()), ..Entry::new(provider, native_id) };
+                by_origin.entry(row.origin.clone().unwrap_or_else(|| "price_overlay".into())).or_default().push(entry);
+            }
+        }
+        by_origin.into_iter().map(|(source, entries)| Layer { source, trust: Trust::PriceOverlay, entries }).collect()
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn check(document: &Document, rules: &Rules) -> Result<(), InvalidCon
     check.limits()?;
     check.aliases()?;
     check.policy()?;
+    check.inference()?;
     check.discovery()?;
     check.fallback()
 }
@@ -219,6 +220,15 @@ impl Check<'_> {
     fn policy(&self) -> Result<(), InvalidConfig> {
         let names: Vec<String> = self.rules.policy.profiles.keys().cloned().collect();
         self.one_of("policy.default_profile", &self.rules.policy.default_profile, &names)
+    }
+
+    fn inference(&self) -> Result<(), InvalidConfig> {
+        self.range("pricing.ignore_below_ppm", self.rules.pricing.ignore_below_ppm, 0..=1_000_000)?;
+        for (at, rule) in self.rules.strength_inference.iter().enumerate() {
+            let key = format!("strength_inference[{at}].strengths");
+            rule.strengths().iter().try_for_each(|strength| self.one_of(&key, strength, &self.rules.strengths))?;
+        }
+        Ok(())
     }
 
     fn discovery(&self) -> Result<(), InvalidConfig> {

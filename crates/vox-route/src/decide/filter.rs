@@ -213,7 +213,7 @@ impl<'a> View<'a> {
         }
         let thrifty = self.ask.prefer == Prefer::Cost;
         let output_tokens = self.output_tokens().min(offer.max_output_tokens.unwrap_or(u64::MAX));
-        let Some(bound) = price::upper_bound(&offer.prices, self.ask.input_tokens, output_tokens) else {
+        let Some(bound) = price::upper_bound(&offer.bounding_prices(), self.ask.input_tokens, output_tokens) else {
             let capped = self.ask.ceiling.is_some() || thrifty || !self.ask.allow_unpriced;
             return capped.then_some(RefusalReason::PriceUnknown);
         };

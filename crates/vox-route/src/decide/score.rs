@@ -107,7 +107,7 @@ impl<'a> Scorer<'a> {
 
     /// Returns the expected charge, or `None` if a price is unknown.
     fn charge(&self, offer: &Offer) -> Option<NanoUsd> {
-        price::expected(&offer.prices, self.view.ask.input_tokens, self.output_tokens)
+        price::expected(&offer.expected_prices(), self.view.ask.input_tokens, self.output_tokens)
     }
 
     /// Returns what an unpriced offer is taken to cost: a high quantile of the priced ones, or, where all that is priced

@@ -81,7 +81,7 @@ fn explicit(contract: &Contract, catalog: &Catalog, board: &Board, view: &View, 
     let unlisted = listed.is_none();
     let named = listed.unwrap_or_else(|| {
         let local = board.provider(provider).is_some_and(|state| state.local);
-        Arc::new(Offer::uncatalogued(provider, native_id, local))
+        Arc::new(Offer::uncatalogued(contract, provider, native_id, local))
     });
     if !view.ask.fallback || view.ask.forced {
         return WantedOffers { named: Some(named.clone()), unlisted, ..exactly(vec![named]) };

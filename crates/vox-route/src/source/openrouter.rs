@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::price::{PriceUnit, quoted, settle_prices};
-use crate::catalog::{Capability, Entry, Locality};
+use crate::catalog::{Entry, Locality};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -53,18 +53,13 @@ pub(super) fn entry(subject: &Subject, raw: &RawValue, notes: &mut Vec<String>) 
 }
 
 fn described(subject: &Subject, model: &Model, notes: &mut Vec<String>) -> Entry {
-    let capabilities = model
-        .supported_parameters
-        .iter()
-        .filter_map(|name| Capability::of_parameter(name))
-        .chain(model.architecture.input_modalities.iter().filter_map(|name| Capability::of_input(name)))
-        .chain(model.architecture.output_modalities.iter().filter_map(|name| Capability::of_output(name)))
-        .collect();
     let mut entry = Entry {
         context_tokens: model.context_length,
         context_effective_tokens: model.top_provider.context_length,
         max_output_tokens: model.top_provider.max_completion_tokens,
-        capabilities: Some(capabilities),
+        supported_parameters: Some(model.supported_parameters.clone()),
+        input_modalities: Some(model.architecture.input_modalities.clone()),
+        output_modalities: Some(model.architecture.output_modalities.clone()),
         locality: Some(Locality::Remote),
         ..Entry::new(&subject.provider, &model.id)
     };

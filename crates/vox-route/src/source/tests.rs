@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::{Capability, Lifecycle, Locality, PriceState};
+use crate::catalog::{Capability, Catalog, Layer, Lifecycle, Locality, PriceOverlay, PriceState, Trust};
 use crate::contract::SourceRules;
 use vox_base::Micros;
 
@@ -65,8 +65,12 @@ fn rt_07_openrouter_prices_are_read_exactly() {
 #[test]
 fn openrouter_parameters_and_modalities_become_capabilities() {
     let fetched = openrouter(include_bytes!("tests/openrouter.json"), AT).unwrap();
-    let all: Vec<Capability> = by_id(&fetched, "anthropic/claude-opus-4.7").capabilities.unwrap().iter().collect();
+    let layer = Layer { source: "openrouter".into(), trust: Trust::ProviderList, entries: fetched.entries };
+    let (catalog, _) = Catalog::build(&crate::Contract::builtin(), vec![layer], &PriceOverlay::empty());
+    let offer = catalog.find("openrouter", "anthropic/claude-opus-4.7").unwrap();
+    let all: Vec<Capability> = offer.capabilities.unwrap().iter().collect();
     assert_eq!(all, [Capability::ToolUse, Capability::Json, Capability::Reasoning, Capability::Vision, Capability::FileInput]);
+    assert_eq!((&*offer.provenance["capabilities"], &*offer.provenance["strengths"]), ("inferred", "inferred"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use vox_node::discovery;
 use vox_node::providers::Provider;
 use vox_node::snapshot::Snapshot;
 use vox_route::Credential;
+use vox_route::catalog::OVERRIDES;
 use vox_wire::{Dialect, Endpoint};
 
 /// Show and test where models can be called.
@@ -54,10 +55,15 @@ impl Providers {
 impl Context {
     /// Returns what a node would read right now; makes nothing and opens no connection.
     pub(crate) fn preview(&self) -> Result<Snapshot> {
-        let secrets = self.secrets(self.existing_store()?)?;
+        let store = self.existing_store()?;
+        let charged = match &store {
+            Some(store) => block_on(store.pricing())??,
+            None => Vec::new(),
+        };
+        let secrets = self.secrets(store)?;
         block_on(secrets.refresh())??;
-        let (snapshot, warnings) = discovery::preview(self.config()?, &secrets, &self.dirs()?.cache.path, self.now())?;
-        for warning in warnings.iter().filter(|warning| &*warning.source == "cache") {
+        let (snapshot, warnings) = discovery::preview(self.config()?, &secrets, &self.dirs()?.cache.path, &charged, self.now())?;
+        for warning in warnings.iter().filter(|warning| matches!(&*warning.source, "cache" | OVERRIDES)) {
             self.out.warn(&warning.to_string());
         }
         Ok(snapshot)

@@ -5,6 +5,7 @@
 mod node;
 mod ollama;
 
+mod catalog;
 mod cli_form;
 mod crash;
 mod db;

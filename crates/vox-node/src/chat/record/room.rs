@@ -45,7 +45,7 @@ impl Open {
         if is_free(offer) {
             return Some(NanoUsd::ZERO);
         }
-        vox_route::price::upper_bound(&offer.prices, self.ask.input_tokens, output_tokens)
+        vox_route::price::upper_bound(&offer.bounding_prices(), self.ask.input_tokens, output_tokens)
     }
 
     fn grow_by(&mut self, step_tokens: u64) -> Result<(), Coded> {

@@ -1,8 +1,6 @@
 use super::*;
-use crate::providers::Providers;
-use crate::snapshot::Inputs;
+use crate::{Config, Variables};
 use vox_base::{Clock as _, Id, InteractionId};
-use vox_route::Catalog;
 use vox_route::evidence::Level;
 use vox_store::rows::gateway::Interaction;
 use vox_store::{Access, NewOutcome, OpenOptions, SettledCall};
@@ -29,12 +27,9 @@ impl Home {
             vox_version: "0.0.0",
             store_id: Id::new(clock.now(), [1; 10]),
         };
-        let providers = Providers::load(Vec::new(), &Registry::builtin()).unwrap();
-        let contract = Contract::builtin();
-        let catalog: Catalog = crate::discovery::load(dir.path(), &contract, &providers, clock.now()).0;
-        let settings = crate::settings::Settings::builtin();
-        let inputs = Inputs { settings, providers, contract, catalog, resolve: &|_| None };
-        Self { store: Store::open(options).unwrap(), snapshot: Snapshot::build(inputs).unwrap(), clock, _dir: dir }
+        let config = Config::read(dir.path(), &Variables::default(), &Registry::builtin()).unwrap();
+        let (snapshot, _) = crate::discovery::assemble(config, &|_| None, dir.path(), &[], clock.now()).unwrap();
+        Self { store: Store::open(options).unwrap(), snapshot, clock, _dir: dir }
     }
 
     async fn load(&self) -> Learned {

@@ -1,6 +1,6 @@
 //! For every leaf key of the contract a fixture in which changing only that key changes what comes out.
 
-use crate::catalog::{Catalog, Entry, Layer, PriceOverlay, Prices, Tier, Trust};
+use crate::catalog::{Catalog, Entry, Layer, Observed, PriceConfidence, PriceOverlay, Prices, Tier, Trust};
 use crate::contract::{Contract, SourceRules};
 use crate::evidence::{Evidence, Unit};
 use crate::filling::{Filled, Fillings};
@@ -45,7 +45,11 @@ fn demanding(contract: &Contract) -> String {
 
 /// Decides between this model, confirmed because a rule names it, and another one.
 fn premium(contract: &Contract, task: &str, model_id: &str) -> String {
-    let named = Entry { model_id: Some(model_id.into()), ..entry("one/named", Tier::Pro, 9_000_000, 9_000_000) };
+    let named = Entry {
+        model_id: Some(model_id.into()),
+        strengths: Some(vec!["generalist".into()]),
+        ..entry("one/named", Tier::Pro, 9_000_000, 9_000_000)
+    };
     let world = World::of(contract.clone(), vec![named, entry("two/cheap", Tier::Pro, 1000, 1000)]);
     shown(&world.asked(task, 9, Prefer::None).decide())
 }
@@ -186,7 +190,7 @@ fn rule_rows(rows: &mut Vec<Row>) {
     turned.reverse();
     rows.push(row("x-vox-version", "2", plain));
     rows.push(row("tiers", "[unknown, local, pro, light, elite]", demanding));
-    rows.push(row("strengths", "{ remove: [long_context] }", |c: &Contract| warnings(c, "long_context")));
+    rows.push(row("strengths", "{ add: [cooking] }", |c: &Contract| warnings(c, "cooking")));
     rows.push(row("task_categories", format!("[{}]", turned.join(", ")), names));
     rows.push(row("default_task", "parsing", |c: &Contract| with(c, |_| {})));
     rows.push(row("complexity.min", "2", |c: &Contract| format!("{:?}", c.complexity(Some(1), 0))));
@@ -275,6 +279,35 @@ fn discovery_rows(rows: &mut Vec<Row>) {
     }
 }
 
+/// What is inferred about two models of which a list says a little.
+fn inferred(contract: &Contract) -> String {
+    let words = |all: &[&str]| Some(all.iter().map(|word| (*word).to_owned()).collect());
+    let told = Entry {
+        supported_parameters: words(&["tools"]),
+        input_modalities: words(&["image"]),
+        output_modalities: words(&["audio"]),
+        ..entry("one/qwen-coder", Tier::Pro, 1, 1)
+    };
+    let layer = Layer { source: "test".into(), trust: Trust::Bootstrap, entries: vec![told, entry("one/x", Tier::Pro, 1, 1)] };
+    let (catalog, _) = Catalog::build(contract, vec![layer], &PriceOverlay::empty());
+    catalog.offers().iter().map(|offer| format!("{:?} {:?}; ", offer.strengths, offer.capabilities)).collect()
+}
+
+/// The price expected of an offer that was seen to charge a tenth more.
+fn observed(contract: &Contract) -> String {
+    let seen = Observed { ratio_ppm: 1_100_000, confidence: PriceConfidence::High };
+    let catalog = World::tiers(contract.clone()).catalog().observing(contract, &[("one/pro".into(), seen)].into());
+    format!("{:?}", catalog.find("one", "pro").unwrap().expected_prices())
+}
+
+fn inference_rows(rows: &mut Vec<Row>) {
+    rows.push(row("pricing.ignore_below_ppm", "200000", observed));
+    rows.push(row("strength_inference", "[{ kind: default, strengths: [review] }]", inferred));
+    for list in ["parameters", "input", "output"] {
+        rows.push(row(format!("capability_inference.{list}"), "[]", inferred));
+    }
+}
+
 fn warnings(contract: &Contract, strength: &str) -> String {
     let tagged = Entry { strengths: Some(vec![strength.into()]), prices: Prices::default(), ..entry("one/pro", Tier::Pro, 0, 0) };
     let layer = Layer { source: "test".into(), trust: Trust::Bootstrap, entries: vec![tagged] };
@@ -328,6 +361,7 @@ fn rows() -> Vec<Row> {
     scoring_rows(&mut rows);
     rule_rows(&mut rows);
     evidence_rows(&mut rows);
+    inference_rows(&mut rows);
     discovery_rows(&mut rows);
     rows
 }

@@ -94,7 +94,7 @@ fn check(context: &Context) -> Result {
 
 pub(super) fn sources(context: &Context) -> Result {
     let standings = standings(context)?;
-    let mut rows = vec![["source", "state", "models", "age", "limit", ""].map(str::to_owned).to_vec()];
+    let mut rows = vec![["source", "state", "models", "age", "limit", "requests", "next", ""].map(str::to_owned).to_vec()];
     rows.extend(standings.iter().map(|standing| {
         let state = json!(standing.state).as_str().unwrap_or_default().to_owned();
         let state = if matches!(standing.state, State::Stale | State::Failed) { state.to_uppercase() } else { state };
@@ -105,6 +105,8 @@ pub(super) fn sources(context: &Context) -> Result {
             or_dash(standing.n_models.map(|count| count.to_string())),
             or_dash(standing.age_ms.map(age)),
             age(standing.limit_ms),
+            or_dash(standing.n_requests_last_hour.map(|count| count.to_string())),
+            or_dash(standing.next_refresh_at.clone()),
             standing.last_error.clone().unwrap_or_default(),
         ]
     }));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use vox_base::{Coded, Micros, NanoUsd};
 use vox_node::snapshot::Snapshot;
+use vox_route::catalog::why_strengths;
 use vox_route::{Capability, Credential, Lifecycle, NameError, Offer, PriceState, Tier};
 
 /// List the offers of the catalog.
@@ -55,10 +56,18 @@ enum Order {
 
 /// Show one model: its offers, prices, and where each field comes from.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  vox model show openai/gpt-5-mini\n  vox model show gpt-5-mini --json")]
+#[command(
+    after_help = "Examples:\n  vox model show openai/gpt-5-mini\n  vox model show gpt-5-mini --provenance\n  vox model show gpt-5-mini --why-strengths --json"
+)]
 pub(crate) struct Show {
     /// A model id, an offer's id, or the name a provider gives it.
     id: String,
+    /// Show every field with its source, and nothing else.
+    #[arg(long)]
+    provenance: bool,
+    /// Show the rules that say what the model is good at.
+    #[arg(long)]
+    why_strengths: bool,
 }
 
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
@@ -149,10 +158,21 @@ impl Show {
         let offers = self.find(&snapshot)?;
         let mut text = String::new();
         for offer in &offers {
-            text.push_str(&shown(&snapshot, offer));
+            text.push_str(&if self.provenance { sources(offer) } else { shown(&snapshot, offer) });
+            if self.why_strengths {
+                text.push_str(&reasons(&snapshot, offer));
+            }
         }
-        let data: Vec<Value> = offers.iter().map(|offer| entry(&snapshot, offer)).collect();
+        let data: Vec<Value> = offers.iter().map(|offer| self.entry(&snapshot, offer)).collect();
         Ok(Answer::new("vox.model.show.v1", json!({ "model_id": offers[0].model_id, "offers": data }), text))
+    }
+
+    fn entry(&self, snapshot: &Snapshot, offer: &Offer) -> Value {
+        let mut value = entry(snapshot, offer);
+        if self.why_strengths {
+            value["why_strengths"] = json!(why_strengths(&snapshot.contract, offer));
+        }
+        value
     }
 
     fn find(&self, snapshot: &Snapshot) -> Result<Vec<Arc<Offer>>> {
@@ -171,6 +191,27 @@ impl Show {
             Ok(_) => nothing,
         })
     }
+}
+
+/// Every field somebody said something of, its value, and who.
+fn sources(offer: &Offer) -> String {
+    let value = json!(offer);
+    let field = |path: &str| path.split('.').try_fold(&value, |value, key| value.get(key)).map_or_else(|| "-".to_owned(), Value::to_string);
+    let rows = offer.provenance.iter().map(|(path, source)| vec![path.to_string(), field(path), source.to_string()]);
+    format!("{}\n{}", offer.id, table(&rows.collect::<Vec<_>>()))
+}
+
+/// The rules that fit; what a source says of the strengths counts before them.
+fn reasons(snapshot: &Snapshot, offer: &Offer) -> String {
+    let reasons = why_strengths(&snapshot.contract, offer);
+    let rows: Vec<_> = reasons.iter().map(|reason| vec![reason.rule.clone(), reason.strengths.join(", ")]).collect();
+    let source = offer.provenance.get("strengths").map_or("inferred", |source| &**source);
+    let heading = if source == "inferred" {
+        "good at, by these rules:".to_owned()
+    } else {
+        format!("good at, by {source}; the rules alone would say:")
+    };
+    format!("{heading}\n{}", table(&rows))
 }
 
 fn shown(snapshot: &Snapshot, offer: &Offer) -> String {
@@ -198,6 +239,10 @@ fn shown(snapshot: &Snapshot, offer: &Offer) -> String {
                 from(&format!("prices.{class}")),
             ]);
         }
+    }
+    if let Some(seen) = offer.observed {
+        let percent = format!("{}.{:02} of the list", seen.ratio_ppm / 1_000_000, seen.ratio_ppm % 1_000_000 / 10_000);
+        rows.push(vec!["  charged".to_owned(), percent, format!("observed, {}", word(json!(seen.confidence)))]);
     }
     rows.push(vec!["runs".to_owned(), word(json!(offer.locality)), from("locality")]);
     rows.push(vec!["`vox/auto`".to_owned(), word(json!(offer.lifecycle)), from("lifecycle")]);
