@@ -16,6 +16,7 @@ pub use stream::{ChatStream, Finished, StreamCut};
 use crate::Node;
 use crate::ask::{self, Question};
 use crate::keys::Caller;
+use crate::sessions::Begun;
 use crate::snapshot::{Route, Snapshot};
 use bytes::Bytes;
 use record::CallRecord;
@@ -119,7 +120,9 @@ impl Node {
     pub async fn chat(self: &Arc<Self>, call: Box<Call>) -> Result<Reply, Refusal> {
         let now = self.now();
         let snapshot = self.snapshot();
-        let asked = ask::build(&snapshot, &self.question(&call))?;
+        let session = self.session(&call, &snapshot, now);
+        let mut asked = ask::build(&snapshot, &self.question(&call, session.as_ref()))?;
+        asked.session = session.as_ref().and_then(|session| session.view.clone());
         let expected_tokens = asked.input_tokens.saturating_add(asked.max_output_tokens.unwrap_or(0));
         if let Some(caller) = &call.caller {
             self.rates.admit(caller, expected_tokens)?;
@@ -127,7 +130,7 @@ impl Node {
         let decision = vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &asked, now, 0);
         snapshot.use_board();
         self.metrics.begun();
-        let record = CallRecord::open(self.clone(), snapshot.clone(), &call, (asked, expected_tokens), decision, now);
+        let record = CallRecord::open(self.clone(), snapshot.clone(), (&call, session), (asked, expected_tokens), decision, now);
         let mut driver = Driver { node: self.clone(), snapshot, call, record, deadline: None };
         match driver.run(now).await {
             Ok(reply) => Ok(reply),
@@ -141,7 +144,17 @@ impl Node {
         self.rates.standings(caller)
     }
 
-    fn question<'a>(&'a self, call: &'a Call) -> Question<'a> {
+    /// Returns the session that a call continues or begins.
+    fn session(&self, call: &Call, snapshot: &Snapshot, now: Timestamp) -> Option<Begun> {
+        if call.chat.endpoint != Endpoint::Chat {
+            return None;
+        }
+        let caller = call.caller.as_ref().map_or(&[][..], |caller| caller.key.key_id.as_bytes());
+        let new = || *self.new_id::<vox_base::kind::Interaction>(now).as_bytes();
+        self.sessions.begin(caller, call.hints.session.as_deref(), &call.chat, &snapshot.settings.session, now, new)
+    }
+
+    fn question<'a>(&'a self, call: &'a Call, session: Option<&'a Begun>) -> Question<'a> {
         Question {
             chat: &call.chat,
             input_tokens: call.chat.input_tokens_upper(),
@@ -149,7 +162,7 @@ impl Node {
             max_output_tokens: if call.chat.endpoint == Endpoint::Embeddings { Some(0) } else { call.chat.max_output_tokens },
             caller: call.caller.as_deref(),
             hints: &call.hints,
-            session_task: None,
+            session_task: session.and_then(|session| session.task.as_deref()),
             offline: self.offline,
             profile: self.profile.as_deref(),
         }

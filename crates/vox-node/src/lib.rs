@@ -22,6 +22,7 @@ mod rates;
 pub mod rollup;
 pub mod scoreboard;
 pub mod secrets;
+mod sessions;
 pub mod settings;
 pub mod snapshot;
 pub mod trace;

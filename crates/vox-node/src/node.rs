@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::rates::RateBook;
 use crate::rollup;
 use crate::secrets::Secrets;
+use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
@@ -71,6 +72,7 @@ pub struct Node {
     stale: ArcSwap<Option<String>>,
     pub(crate) metrics: Metrics,
     pub(crate) sightings: Sightings,
+    pub(crate) sessions: Sessions,
     pub(crate) learning: tokio::sync::Mutex<Learning>,
     ending: Arc<Notify>,
     started_at: Timestamp,
@@ -114,11 +116,13 @@ impl Node {
         let (learning, snapshot) = Learning::begin(&store, snapshot, now).await?;
         let keys_version = store.keys_version().await?;
         let keys = KeyTable::new(&store.keys().await?);
+        let sessions = Sessions::open(&store, &*options.entropy).await?;
         let ledger = Ledger::new(store.clone(), incarnation);
         ledger.load(&keys, now).await?;
         let node = Self {
             ledger,
             rates: RateBook::new(),
+            sessions,
             store,
             http: options.http,
             offline: options.offline,
@@ -160,6 +164,7 @@ impl Node {
             tracing::warn!(code = error.code, "evidence cannot be read: {error}");
         }
         self.note_used_keys(now).await;
+        self.keep_sessions(false).await;
         if self.store.is_shared() {
             self.look_around(now).await;
         }
@@ -171,6 +176,13 @@ impl Node {
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "caller keys cannot be read"),
+        }
+    }
+
+    /// Writes which sessions went on; at the end of a node those of one answer too.
+    pub async fn keep_sessions(&self, is_end: bool) {
+        if let Err(error) = self.sessions.keep(&self.store, is_end).await {
+            tracing::warn!(code = error.code, "sessions cannot be written: {error}");
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Settings {
     pub retries: Retries,
     /// How much is too much.
     pub limits: Limits,
+    /// How a conversation is known again.
+    pub session: SessionRules,
     /// How the node ends.
     pub shutdown: Shutdown,
 }
@@ -73,6 +75,28 @@ pub struct Limits {
     pub open_requests: usize,
     /// Output tokens reserved for a caller who sets no maximum.
     pub default_output_tokens: u64,
+}
+
+/// How a conversation is known again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRules {
+    /// Lines of a system text that change by themselves; `*` stands for any text, and case does not count.
+    pub volatile_patterns: Vec<String>,
+}
+
+impl SessionRules {
+    /// Returns whether a line changes by itself. Such lines are short.
+    #[must_use]
+    pub fn is_volatile(&self, line: &str) -> bool {
+        const LONGEST_BYTES: usize = 200;
+        let line = line.trim();
+        if line.is_empty() || line.len() > LONGEST_BYTES {
+            return false;
+        }
+        let line = line.to_lowercase();
+        self.volatile_patterns.iter().any(|pattern| vox_route::name::fits(&pattern.to_lowercase(), &line))
+    }
 }
 
 /// The end of the node.

@@ -31,6 +31,7 @@ mod pricing;
 mod recent;
 mod reservations;
 mod scoreboard;
+mod sessions;
 mod status;
 mod usage;
 mod vault;

@@ -46,6 +46,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_nodes/sqlite.sql"),
         postgres: Some(include_str!("../migrations/0004_nodes/postgres.sql")),
     },
+    Migration {
+        number: 5,
+        name: "sessions",
+        file: File::State,
+        sqlite: include_str!("../migrations/0005_sessions/sqlite.sql"),
+        postgres: Some(include_str!("../migrations/0005_sessions/postgres.sql")),
+    },
 ];
 
 /// Names a new store, once.

@@ -5,16 +5,19 @@
 
 mod excerpt;
 mod needs;
+mod neutral;
 mod pass;
 mod tokens;
 
 pub use excerpt::Excerpt;
 pub use needs::Needs;
+pub use neutral::Digester;
 pub(crate) use pass::signed_by_vox;
 
 use crate::json::{Document, JsonError, Kind, Value};
 use crate::{Dialect, Endpoint};
 use bytes::Bytes;
+use std::borrow::Cow;
 use vox_base::Coded;
 
 /// Begins the signature vox puts on reasoning that did not come from an Anthropic model; no provider ever sees it.
@@ -93,6 +96,25 @@ impl Chat {
         let (max_output_tokens, hints, late) = (fields.max_output_tokens, fields.hints, fields.late);
         let needs = Needs::read(dialect, &document);
         Ok(Self { dialect, endpoint, model, stream, include_usage, max_output_tokens, needs, hints, late, document })
+    }
+}
+
+impl Chat {
+    /// Returns what the caller calls the conversation: `prompt_cache_key`, or the session in Anthropic's
+    /// `metadata.user_id`, which some clients write as `…_session_<id>` and some as JSON with a `session_id`.
+    #[must_use]
+    pub fn session(&self) -> Option<Cow<'_, str>> {
+        let root = self.document.root();
+        if self.dialect != Dialect::Anthropic {
+            return root.get("prompt_cache_key")?.as_str().filter(|key| !key.is_empty());
+        }
+        let user = root.get("metadata")?.get("user_id")?.as_str()?;
+        let written = user.rsplit_once("_session_").map(|(_, session)| session.to_owned());
+        let session = written.or_else(|| {
+            let document = Document::parse(Bytes::copy_from_slice(user.as_bytes())).ok()?;
+            Some(document.root().get("session_id")?.as_str()?.into_owned())
+        });
+        session.filter(|session| !session.is_empty()).map(Cow::Owned)
     }
 }
 

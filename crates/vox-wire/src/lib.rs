@@ -15,7 +15,7 @@ mod translate;
 mod writer;
 
 pub use answer::{CostUnit, Delta, EventFacts, FailureHint, Malformed, Reader, StopReason, Tally, UpstreamError, UsageRules};
-pub use chat::{Chat, Excerpt, Needs, VOX_SIGNATURE, WireError};
+pub use chat::{Chat, Digester, Excerpt, Needs, VOX_SIGNATURE, WireError};
 pub use dialect::{Dialect, Endpoint, UnknownDialect};
 pub use embeddings::VectorForm;
 pub use frames::Frames;

@@ -9,6 +9,7 @@ use super::{Call, Trail, estimate, is_free};
 use crate::Node;
 use crate::ledger::Reserved;
 use crate::metrics::Ended;
+use crate::sessions::{Answered, Begun};
 use crate::snapshot::{Route, Snapshot};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ struct Facts {
     input_estimate: u64,
     /// Tokens it was admitted with.
     expected_tokens: u64,
-    session: Option<String>,
+    session: Option<Begun>,
+    session_name: Option<String>,
     run: Option<String>,
 }
 
@@ -138,7 +140,7 @@ impl CallRecord {
     pub(super) fn open(
         node: Arc<Node>,
         snapshot: Arc<Snapshot>,
-        call: &Call,
+        (call, session): (&Call, Option<Begun>),
         (ask, expected_tokens): (Ask, u64),
         decision: Decision,
         now: Timestamp,
@@ -153,7 +155,8 @@ impl CallRecord {
             request_bytes: call.chat.document.bytes().len() as u64,
             input_estimate: estimate::input_tokens(call.chat.document.bytes().len() as u64),
             expected_tokens,
-            session: call.hints.session.clone(),
+            session_name: session.as_ref().map(|session| session.id.to_string()).or_else(|| call.hints.session.clone()),
+            session,
             run: call.hints.run.clone(),
         };
         Self(Some(Box::new(Open {
@@ -288,7 +291,7 @@ impl CallRecord {
             model,
             n_attempts: u32::try_from(open.attempts.len()).unwrap_or(u32::MAX) + u32::from(open.current.is_some()),
             reason: open.decision.reason.as_str(),
-            session: open.call.session.clone(),
+            session: open.call.session_name.clone(),
             upstream_request_id: open.upstream_request_id.clone(),
             converted: open.converted.clone(),
             ignored: open.ignored.clone(),
@@ -456,6 +459,7 @@ impl Open {
             cost,
             source,
         });
+        self.continued(outcome, &usage, ended_at);
         self.correct_rates(&usage);
         let attempts = std::mem::take(&mut self.attempts);
         let interaction = self.interaction(outcome, tally, &usage, (cost, source), overhead, ended_at, attempts.len());
@@ -475,6 +479,16 @@ impl Open {
         // Of an answer without usage the estimate stands; a call that was never sent had no tokens.
         if counted > 0 || self.attempts.is_empty() {
             self.node.rates.correct(caller, self.call.expected_tokens, counted);
+        }
+    }
+
+    /// Tells the session what answered it.
+    fn continued(&self, outcome: Outcome, usage: &Usage, at: Timestamp) {
+        let (Some(session), Some(current)) = (&self.call.session, &self.current) else { return };
+        if matches!(outcome, Outcome::Complete | Outcome::Truncated) {
+            let dialect = current.route.provider.dialect;
+            let answered = Answered { offer: &current.offer.id, dialect, usage, task: &self.decision.task };
+            self.node.sessions.answered(session, &answered, at);
         }
     }
 
@@ -507,7 +521,7 @@ impl Open {
             span_id: self.span_id.hex().into(),
             parent_span_id: self.inbound.as_ref().map(|inbound| inbound.span.hex().into()),
             trace_origin: if self.inbound.is_some() { "inbound" } else { "local" }.into(),
-            session_id: self.call.session.take().map(Cow::Owned),
+            session_id: self.call.session_name.take().map(Cow::Owned),
             run_id: self.call.run.take().map(Cow::Owned),
             task_id: None,
             key_id: self.call.caller.as_ref().map(|caller| caller.key.key_id),

@@ -78,6 +78,8 @@ pub struct DecisionReport {
     pub task_source: Option<String>,
     pub complexity: Option<i64>,
     pub complexity_raw: Option<i64>,
+    pub rules: Value,
+    pub session: Value,
     pub contract_digest: String,
     pub catalog_digest: String,
     pub board_digest: String,
@@ -165,7 +167,11 @@ fn tokens(row: &Interaction) -> TokenReport {
 }
 
 fn decision(row: DecisionRow) -> DecisionReport {
+    let mut asked = json(Some(&row.features_json));
+    let mut of_asked = |name: &str| asked.get_mut(name).map(Value::take).unwrap_or_default();
     DecisionReport {
+        rules: of_asked("rules"),
+        session: of_asked("session"),
         decision_id: row.decision_id.to_string(),
         mode: row.mode.into_owned(),
         reason: row.reason.into_owned(),

@@ -832,3 +832,77 @@ impl Record for UsageDay {
         })
     }
 }
+
+/// One conversation as the gateway knows it again, and what answered it last. Class S2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRow {
+    /// Digest of the caller and of what the caller calls the session, or the id of one that was found by its chain. S1.
+    pub session_key: Text,
+    /// Session id. S2.
+    pub session_id: Text,
+    /// The session it left; NULL for none. S2. NULL is unknown.
+    pub parent_session_id: Option<Text>,
+    /// Places it is known by: 16 bytes of a digest and one of flags each. S1.
+    pub places: Vec<u8>,
+    /// What answered last; NULL before the first answer. S1. NULL is unknown.
+    pub offer: Option<Text>,
+    /// Task. S1. NULL is unknown.
+    pub task: Option<Text>,
+    /// What of it that offer is likely to have cached. S1.
+    pub cached_tokens: i64,
+    /// Cached until. S1.
+    pub cached_until: Timestamp,
+    /// Requests that were answered. S1.
+    pub turns: i64,
+    /// First at. S1.
+    pub first_at: Timestamp,
+    /// Last at. S1.
+    pub last_at: Timestamp,
+}
+
+impl Record for SessionRow {
+    const INSERT: &'static str = "INSERT INTO sessions (session_key, session_id, parent_session_id, places, offer, task, cached_tokens, cached_until, turns, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    const SELECT: &'static str = "SELECT session_key, session_id, parent_session_id, places, offer, task, cached_tokens, cached_until, turns, first_at, last_at FROM sessions";
+
+    fn check(&self) -> Result<(), StoreError> {
+        fits::text("sessions.session_key", Some(&self.session_key), 32)?;
+        fits::text("sessions.session_id", Some(&self.session_id), 128)?;
+        fits::text("sessions.parent_session_id", self.parent_session_id.as_deref(), 128)?;
+        fits::bytes("sessions.places", Some(&self.places), 4096)?;
+        fits::text("sessions.offer", self.offer.as_deref(), 384)?;
+        fits::text("sessions.task", self.task.as_deref(), 64)?;
+        Ok(())
+    }
+
+    fn with_values<T>(&self, using: impl FnOnce(&[Value<'_>]) -> T) -> T {
+        using(&[
+            self.session_key.encode(),
+            self.session_id.encode(),
+            self.parent_session_id.encode(),
+            self.places.encode(),
+            self.offer.encode(),
+            self.task.encode(),
+            self.cached_tokens.encode(),
+            self.cached_until.encode(),
+            self.turns.encode(),
+            self.first_at.encode(),
+            self.last_at.encode(),
+        ])
+    }
+
+    fn from_row(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            session_key: column(row, 0, "sessions.session_key")?,
+            session_id: column(row, 1, "sessions.session_id")?,
+            parent_session_id: column(row, 2, "sessions.parent_session_id")?,
+            places: column(row, 3, "sessions.places")?,
+            offer: column(row, 4, "sessions.offer")?,
+            task: column(row, 5, "sessions.task")?,
+            cached_tokens: column(row, 6, "sessions.cached_tokens")?,
+            cached_until: column(row, 7, "sessions.cached_until")?,
+            turns: column(row, 8, "sessions.turns")?,
+            first_at: column(row, 9, "sessions.first_at")?,
+            last_at: column(row, 10, "sessions.last_at")?,
+        })
+    }
+}

@@ -128,6 +128,7 @@ impl Served {
             never = stopping => never,
             never = caring => never,
         };
+        self.node.keep_sessions(true).await;
         self.node.leave().await;
         self.node.close();
         running::remove(&self.state_dir);

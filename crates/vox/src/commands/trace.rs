@@ -36,6 +36,9 @@ fn shown(report: &TraceReport) -> String {
         let task = decision.task.as_deref().unwrap_or("unknown");
         let complexity = decision.complexity.map_or_else(String::new, |complexity| format!(", complexity {complexity}"));
         let _ = writeln!(text, "decision  {}  {} ({}; task {task}{complexity})", decision.decision_id, decision.reason, decision.mode);
+        if let Some(session) = &report.session_id {
+            let _ = writeln!(text, "session   {session}{}", known(&decision.session));
+        }
     }
     if let (Some(provider), Some(model)) = (&report.provider, &report.model) {
         let _ = writeln!(text, "answered  {provider}/{model}");
@@ -116,4 +119,11 @@ fn attempts(attempts: &[AttemptReport]) -> String {
         }
     }
     text
+}
+
+/// Says what a decision knew of the session.
+fn known(session: &serde_json::Value) -> String {
+    let (offer, turns) = (session["offer"].as_str(), session["n_turns"].as_u64());
+    let (Some(offer), Some(turns)) = (offer, turns) else { return "  (new)".to_owned() };
+    format!("  (turn {}, last answered by {offer}, about {} tokens cached there)", turns + 1, session["cached_tokens"])
 }

@@ -10,5 +10,6 @@ mod listing;
 mod metrics;
 mod names;
 mod pass_through;
+mod sessions;
 mod shutdown;
 mod trace;
