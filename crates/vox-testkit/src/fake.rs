@@ -66,10 +66,14 @@ impl Queue {
     }
 }
 
+/// Makes the reply to a request.
+type Rule = Box<dyn FnMut(&Recorded) -> Reply + Send>;
+
 #[derive(Default)]
 struct Inside {
     everywhere: Queue,
     by_path: HashMap<String, Queue>,
+    by_rule: Option<Rule>,
     requests: Vec<Recorded>,
     /// Per connection: when the peer closed it, if it did.
     closed_by_peer: Vec<Option<Instant>>,
@@ -143,6 +147,11 @@ impl FakeProvider {
     pub fn on(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
         let queue = Queue { replies: replies.into_iter().collect(), next: 0 };
         self.shared.inside.lock().by_path.insert(path.to_owned(), queue);
+    }
+
+    /// Answers every request by a rule instead of a script.
+    pub fn answering(&self, rule: impl FnMut(&Recorded) -> Reply + Send + 'static) {
+        self.shared.inside.lock().by_rule = Some(Box::new(rule));
     }
 
     /// Returns the requests so far.
@@ -254,9 +263,12 @@ impl Shared {
     /// Records a request and returns the reply to it.
     fn asked(&self, request: Recorded) -> Reply {
         let mut inside = self.inside.lock();
-        let reply = match inside.by_path.get_mut(&request.path) {
-            Some(queue) => queue.take(),
-            None => inside.everywhere.take(),
+        let reply = if let Some(rule) = &mut inside.by_rule {
+            Some(rule(&request))
+        } else if let Some(queue) = inside.by_path.get_mut(&request.path) {
+            queue.take()
+        } else {
+            inside.everywhere.take()
         };
         let reply = reply.unwrap_or_else(|| Reply::new(500, format!("no script for {}", request.path)));
         let reply = reply.for_request(&request);

@@ -10,6 +10,7 @@ mod fake;
 mod home;
 mod ollama;
 mod postgres;
+mod prompt_cache;
 mod reply;
 mod time;
 
@@ -19,5 +20,6 @@ pub use fake::{FakeProvider, Recorded};
 pub use home::TestHome;
 pub use ollama::{FakeOllama, OllamaModel};
 pub use postgres::Postgres;
+pub use prompt_cache::PromptCache;
 pub use reply::{Framing, Gate, Reply};
 pub use time::{FixedClock, SeededEntropy};

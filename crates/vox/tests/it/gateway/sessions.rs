@@ -2,7 +2,9 @@
 
 use crate::node::Setup;
 use serde_json::{Value, json};
-use vox_testkit::{Answer, FakeProvider};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use vox_testkit::{Answer, FakeProvider, PromptCache, Reply};
 
 fn conversation(n_turns: usize) -> Value {
     let mut messages = vec![json!({"role": "system", "content": "be brief"}), json!({"role": "user", "content": "0"})];
@@ -32,7 +34,61 @@ fn gw_49_a_conversation_without_ids_is_one_session_also_after_a_restart() {
     node.wait_number("SELECT count(*) AS n FROM llm_interactions", 20);
     let shown = node.json(&["trace", "last"]);
     assert_eq!(shown["session_id"], first.as_str());
-    assert_eq!((&shown["decision"]["session"]["offer"], &shown["decision"]["session"]["n_turns"]), (&json!("openai/gpt-5-mini"), &json!(19)));
+    assert_eq!(
+        (&shown["decision"]["session"]["offer"], &shown["decision"]["session"]["n_turns"]),
+        (&json!("openai/gpt-5-mini"), &json!(19))
+    );
     let text = String::from_utf8(node.vox(&["trace", "last"]).stdout).unwrap();
     assert!(text.contains(&format!("{first}  (turn 20, last answered by openai/gpt-5-mini")), "{text}");
+}
+
+/// A provider that caches prompts and fails once, at this request; returns how many tokens were read from its cache.
+fn caching(fails_at: Option<usize>) -> (FakeProvider, Arc<AtomicU64>) {
+    let (fake, hits) = (FakeProvider::start(), Arc::new(AtomicU64::new(0)));
+    let (counted, mut cache, mut n_asked) = (hits.clone(), PromptCache::default(), 0);
+    fake.answering(move |request| {
+        n_asked += 1;
+        if Some(n_asked) == fails_at {
+            return Reply::new(404, r#"{"error":{"message":"The model is gone","code":"model_not_found"}}"#);
+        }
+        let tokens = cache.ask(&request.json());
+        counted.fetch_add(tokens.cached, Ordering::Relaxed);
+        Answer::text("ok").tokens(tokens).openai()
+    });
+    (fake, hits)
+}
+
+/// A coding conversation whose requests grow from turn to turn.
+fn growing(model: &str, n_turns: usize) -> Value {
+    let mut messages = vec![json!({"role": "system", "content": "rules of the house ".repeat(200)})];
+    for turn in 0..=n_turns {
+        messages.push(json!({"role": "user", "content": format!("please implement part {turn} {}", "with all its details ".repeat(20))}));
+        if turn < n_turns {
+            messages.push(json!({"role": "assistant", "content": format!("done {turn} {}", "and explained ".repeat(40))}));
+        }
+    }
+    json!({"model": model, "messages": messages, "max_tokens": 200})
+}
+
+/// Holds forty turns and returns the tokens read from caches.
+fn hits(model: &str, fails_at: Option<usize>) -> (u64, Vec<String>) {
+    let ((first, first_hits), (second, second_hits)) = (caching(fails_at), caching(fails_at));
+    let deepseek = Setup::new().openai(&first).env("VOX_PROVIDER_DEEPSEEK_BASE_URL", &format!("{}/v1", second.url()));
+    let node = deepseek.env("DEEPSEEK_API_KEY", "sk-test").start();
+    let offers = (0..40).map(|turn| {
+        let answer = node.post("/v1/chat/completions", &growing(model, turn));
+        assert_eq!(answer.status(), 200, "turn {turn}: {}", answer.text());
+        answer.head.header("x-vox-model").unwrap_or_default().to_owned()
+    });
+    let offers = offers.collect();
+    (first_hits.load(Ordering::Relaxed) + second_hits.load(Ordering::Relaxed), offers)
+}
+
+/// GW-50.
+#[test]
+fn gw_50_routing_keeps_the_cache_hits_of_a_client_that_is_pinned() {
+    let (pinned, _) = hits("openai/gpt-5-mini", None);
+    let (routed, offers) = hits("vox/auto", Some(20));
+    assert!(offers.iter().collect::<std::collections::BTreeSet<_>>().len() >= 2, "nothing failed over: {offers:?}");
+    assert!(pinned > 100_000 && routed * 100 >= pinned * 95, "{routed} of {pinned}: {offers:?}");
 }
