@@ -56,7 +56,7 @@ fn row((key, record): (u128, Record)) -> SessionRow {
         session_key: hex(&key.to_be_bytes()).into(),
         session_id: record.id.to_string().into(),
         parent_session_id: text(record.parent),
-        places: places.into(),
+        places,
         offer: text(record.offer),
         task: text(record.task),
         cached_tokens: i64::try_from(record.cached_tokens).unwrap_or(i64::MAX),

@@ -6,6 +6,7 @@
 
 use super::chain::Link;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use vox_base::Timestamp;
 
@@ -169,8 +170,8 @@ impl Table {
         }
         let Some(record) = self.records.get_mut(&key) else { return };
         for (link, went_on) in answer.map(|answer| (answer, true)).into_iter().chain([(whole, false)]) {
-            if !self.places.contains_key(&link.digest) {
-                self.places.insert(link.digest, Continued { record: key, went_on });
+            if let Entry::Vacant(place) = self.places.entry(link.digest) {
+                place.insert(Continued { record: key, went_on });
                 record.places.push(Place { digest: link.digest, went_on, is_opening: false });
             }
         }
