@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vox_base::{Coded, Secret, Timestamp};
-use vox_route::catalog::{CacheFile, Observed, PRICE_FILE, PriceConfidence};
+use vox_route::catalog::{CacheFile, Observed, PriceConfidence};
 use vox_route::contract::SourceRules;
 use vox_route::source::{SourceKind, is_stale, next_refresh};
 use vox_route::{Board, Catalog, Contract, Credential, Offer, Warning};
@@ -36,7 +36,7 @@ const MAX_CACHE_BYTES: usize = 256 * 1024 * 1024;
 #[must_use]
 pub fn load(cache_dir: &Path, config: &Config, now: Timestamp) -> (Catalog, Vec<Warning>) {
     let (mut cache, warning) = read_cache(cache_dir, now);
-    cache.sources.retain(|name, _| name == PRICE_FILE || config.providers.get(name).is_some());
+    cache.sources.retain(|name, _| config.providers.get(name).is_some());
     let mut layers = cache.layers();
     layers.push(Catalog::bootstrap());
     let (own, unknown) = config.models.layer(&layers, &|provider| config.providers.get(provider).is_some());

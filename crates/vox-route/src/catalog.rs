@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use vox_base::Digest;
 
-pub use cache::{CacheFile, CachedSource, CorruptCache, PRICE_FILE};
+pub use cache::{CacheFile, CachedSource, CorruptCache};
 pub use capability::{Capabilities, Capability};
 pub use entry::{Availability, Entry, Lifecycle, Locality, PriceState, Prices, Tier};
 pub use infer::{Reason, why_strengths};

@@ -8,9 +8,6 @@ use vox_base::Timestamp;
 
 const VERSION: u32 = 1;
 
-/// Names the list of prices that the user imported; no provider has this id.
-pub const PRICE_FILE: &str = "price-file";
-
 /// The last good list of every source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,11 +91,7 @@ impl CacheFile {
     pub fn layers(&self) -> Vec<Layer> {
         let layer = |(name, source): (&String, &CachedSource)| Layer {
             source: name.as_str().into(),
-            trust: match name.as_str() {
-                PRICE_FILE => Trust::PriceFile,
-                _ if source.is_own() => Trust::OwnEngine,
-                _ => Trust::ProviderList,
-            },
+            trust: if source.is_own() { Trust::OwnEngine } else { Trust::ProviderList },
             entries: source.entries.clone(),
         };
         self.sources.iter().map(layer).collect()

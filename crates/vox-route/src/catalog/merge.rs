@@ -17,8 +17,6 @@ const MAX_CONTEXT_TOKENS: u64 = 100_000_000;
 pub enum Trust {
     /// Shipped with vox.
     Bootstrap,
-    /// A list of prices that the user imported.
-    PriceFile,
     /// The price overlay, shipped or the user's.
     PriceOverlay,
     /// The provider's own list.

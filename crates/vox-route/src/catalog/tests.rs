@@ -244,7 +244,7 @@ fn rt_06_every_strength_and_capability_can_be_inferred() {
 
 /// RT-20: the whole order, for one field after another.
 #[test]
-fn rt_20_override_beats_observed_beats_list_beats_overlay_beats_price_file_beats_bootstrap() {
+fn rt_20_override_beats_observed_beats_list_beats_overlay_beats_bootstrap() {
     let price = |input| Prices { input: Some(Micros::new(input)), output: Some(Micros::new(10)), ..Prices::default() };
     let stating = |input| Entry { prices: price(input), ..Entry::new("groq", "m-1") };
     let row = |input| OverlayRow {
@@ -268,8 +268,6 @@ fn rt_20_override_beats_observed_beats_list_beats_overlay_beats_price_file_beats
     };
     layers.push(layer("bootstrap", Trust::Bootstrap, vec![stating(1)]));
     look(&layers, &PriceOverlay::empty(), false);
-    layers.push(layer("prices.json", Trust::PriceFile, vec![stating(2)]));
-    look(&layers, &PriceOverlay::empty(), false);
     look(&layers, &overlay(vec![row(3)]), false);
     look(&layers, &overlay(vec![row(4)]).over(overlay(vec![row(3)]), "price-overlay.yaml"), false);
     layers.push(layer("groq", Trust::ProviderList, vec![stating(5)]));
@@ -279,16 +277,8 @@ fn rt_20_override_beats_observed_beats_list_beats_overlay_beats_price_file_beats
     look(&layers, &overlay(vec![row(3)]), true);
     layers.push(layer("models.yaml", Trust::Override, vec![stating(7)]));
     look(&layers, &overlay(vec![row(3)]), true);
-    let expected = [
-        ("bootstrap", 1),
-        ("prices.json", 2),
-        ("price_overlay", 3),
-        ("price-overlay.yaml", 4),
-        ("groq", 5),
-        ("shed", 6),
-        ("observed", 12),
-        ("models.yaml", 7),
-    ];
+    let expected =
+        [("bootstrap", 1), ("price_overlay", 3), ("price-overlay.yaml", 4), ("groq", 5), ("shed", 6), ("observed", 12), ("models.yaml", 7)];
     assert_eq!(seen, expected.map(|(source, price)| (source.to_owned(), price)));
 }
 
