@@ -64,9 +64,9 @@ pub struct Measured {
     pub p50_ttft_ms: Option<i64>,
     /// The middle of the used parts of the context.
     pub context_utilization_bp_p50: Option<i64>,
-    /// Attempts that the provider answered.
+    /// Calls that the provider answered.
     pub answered: i64,
-    /// Attempts that it failed.
+    /// Attempts that it failed, whoever answered the call then.
     pub failed: i64,
     /// Distinct calls and runs with an outcome that counts.
     pub n_units: i64,
@@ -120,7 +120,7 @@ impl Store {
             })?;
             percentiles(tx, grain, span, "ttft_ms", &mut lines, |line, p50, _| line.p50_ttft_ms = p50)?;
             percentiles(tx, grain, span, "context_utilization_bp", &mut lines, |line, p50, _| line.context_utilization_bp_p50 = p50)?;
-            attempts(tx, grain, span, &mut lines)?;
+            failures_of(tx, grain, span, &mut lines)?;
             outcomes(tx, grain, span, &mut lines)?;
             Ok(lines)
         })
@@ -180,7 +180,8 @@ fn key(row: &dyn crate::row::Row) -> Result<ScoreKey, StoreError> {
 fn calls(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT {}, count(*), cast(sum(CASE WHEN cost_nano_usd IS NULL THEN 1 ELSE 0 END) AS bigint), \
-         cast(sum(cost_nano_usd) AS bigint), cast(sum(cache_savings_nano_usd) AS bigint), cast(sum(output_tokens) AS bigint) \
+         cast(sum(cost_nano_usd) AS bigint), cast(sum(cache_savings_nano_usd) AS bigint), cast(sum(output_tokens) AS bigint), \
+         cast(sum(CASE WHEN outcome IN ('complete', 'truncated', 'refused') THEN 1 ELSE 0 END) AS bigint) \
          FROM llm_interactions WHERE {IN_SPAN} GROUP BY {NAMES}",
         names(grain, CALLS)
     );
@@ -191,6 +192,7 @@ fn calls(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements) ->
         line.cost = column(row, 6, "cost_nano_usd")?;
         line.cache_savings = column(row, 7, "cache_savings_nano_usd")?;
         line.output_tokens = column(row, 8, "output_tokens")?;
+        line.answered = column(row, 9, "count")?;
         Ok(())
     })
 }
@@ -225,24 +227,21 @@ pub(crate) fn failures() -> String {
     PROVIDER_FAILURES.map(|class| format!("'{class}'")).join(", ")
 }
 
-/// Counts attempts: a call that another provider saved is a failure of the first one. An attempt names its provider's
-/// entry; statistics know it by the calls it answered, or by the same name.
-fn attempts(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements) -> Result<(), StoreError> {
+/// Counts failed attempts: a call that another provider saved is a failure of the first one. An attempt names its
+/// provider's entry; statistics know it by the calls it answered, or by the same name.
+fn failures_of(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements) -> Result<(), StoreError> {
     let failed = failures();
-    let canonical = "coalesce(known.provider_canonical, attempt.provider)";
     let sql = format!(
-        "SELECT {}, cast(sum(CASE WHEN attempt.outcome = 'ok' THEN 1 ELSE 0 END) AS bigint), \
-         cast(sum(CASE WHEN attempt.error_class IN ({failed}) THEN 1 ELSE 0 END) AS bigint) \
+        "SELECT {}, count(*) FROM (SELECT coalesce(known.provider_canonical, attempt.provider) AS provider, attempt.model, call.task_category, call.key_id \
          FROM llm_attempts AS attempt JOIN llm_interactions AS call ON call.interaction_id = attempt.interaction_id \
-         LEFT JOIN (SELECT provider, max(provider_canonical) AS provider_canonical FROM llm_interactions \
-         WHERE {IN_SPAN} GROUP BY provider) AS known ON known.provider = attempt.provider \
-         WHERE attempt.interaction_id >= $3 AND call.created_at > $1 AND call.created_at <= $2 \
-         AND (attempt.outcome = 'ok' OR attempt.error_class IN ({failed})) GROUP BY {NAMES}",
-        names(grain, [canonical, "attempt.model", "call.task_category", "call.key_id"])
+         LEFT JOIN (SELECT provider, max(provider_canonical) AS provider_canonical FROM llm_interactions WHERE {IN_SPAN} \
+         GROUP BY provider) AS known ON known.provider = attempt.provider \
+         WHERE attempt.interaction_id >= $3 AND attempt.error_class IN ({failed}) AND call.created_at > $1 AND call.created_at <= $2) AS failed \
+         GROUP BY {NAMES}",
+        names(grain, ["provider", "model", "task_category", "key_id"])
     );
     tx.query(&sql, &[span.after.encode(), span.until.encode(), span.first_id().encode()], &mut |row| {
-        let line = lines.entry(key(row)?).or_default();
-        (line.answered, line.failed) = (column(row, 4, "count")?, column(row, 5, "count")?);
+        lines.entry(key(row)?).or_default().failed = column(row, 4, "count")?;
         Ok(())
     })
 }
@@ -265,4 +264,4 @@ fn outcomes(tx: &mut dyn Tx, grain: Grain, span: Span, lines: &mut Measurements)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -128,3 +128,27 @@ async fn only_the_newest_versions_of_a_secret_stay(home: Home) {
     assert_eq!(kept, [13, 12, 11, 10, 9, 8, 7, 6, 5, 4]);
     assert_eq!(store.secret_versions("b.api_key".into()).await.unwrap().len(), 3);
 }
+
+/// RT-58: scores go 180 days after their moment and prices 90 days after their day; a decision whose inputs are kept is
+/// still there with all of them.
+#[tokio::test]
+async fn rt_58_scores_and_prices_go_when_their_time_has_come_and_decisions_keep_their_inputs() {
+    let home = tempfile::tempdir().unwrap();
+    let store = crate::sample::open(home.path());
+    let old = crate::sample::NOON;
+    let kept = |kind, blob: &[u8]| crate::Snapshot { digest: vox_base::Digest::of(blob), kind, blob: blob.to_vec() };
+    store.settle(crate::sample::call(1, old.plus_millis(100 * DAY_MS)));
+    store.flush().await.unwrap();
+    let inputs = vec![kept("contract", b"contract"), kept("catalog", b"catalog"), kept("board", b"board")];
+    store.keep_snapshots(inputs, old.plus_millis(100 * DAY_MS)).await.unwrap();
+    let mut score = crate::scoreboard::tests::score("old", 7);
+    store.keep_scores(7, vec![score.clone()]).await.unwrap();
+    score.as_of = old.plus_millis(DAY_MS);
+    score.window_days = 30;
+    store.keep_scores(30, vec![score]).await.unwrap();
+    store.prune(old.plus_millis(180 * DAY_MS + 1)).await.unwrap();
+    let windows: Vec<i64> = store.scores(None).await.unwrap().iter().map(|row| row.window_days).collect();
+    assert_eq!(windows, [30], "on each side of the border");
+    let record = store.decision(None).await.unwrap().unwrap();
+    assert!(record.contract.is_some() && record.catalog.is_some() && record.board.is_some());
+}

@@ -83,13 +83,14 @@ async fn a_provider_that_another_one_had_to_save_is_less_available(home: Home) {
     saved.attempts.push(second);
     let mut mistaken = sample::call(2, NOON);
     (mistaken.attempts[0].outcome, mistaken.attempts[0].error_class) = ("failed".into(), Some("request".into()));
+    mistaken.interaction.outcome = "upstream_error".into();
     settled(&store, [saved, mistaken]).await;
     let lines = store.measure(Grain { provider: true, ..Grain::default() }, Span::days(7, LATER)).await.unwrap();
     let found: Vec<_> = lines.iter().map(|(key, line)| (key.provider.as_str(), line.answered, line.failed, line.n_calls)).collect();
     assert_eq!(found, [("flaky", 0, 1, 0), ("openrouter", 1, 0, 2)], "a caller's mistake counts for nobody");
 }
 
-fn score(model: &'static str, window_days: i64) -> ScoreRow {
+pub(crate) fn score(model: &'static str, window_days: i64) -> ScoreRow {
     ScoreRow {
         provider_canonical: "openrouter".into(),
         model: model.into(),
