@@ -8,6 +8,7 @@ pub mod classification;
 mod discovery;
 mod evidence;
 mod inference;
+mod exploration;
 mod scoring;
 mod setbacks;
 
@@ -24,6 +25,7 @@ pub use classification::Classification;
 pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use inference::{CapabilityInference, CapabilityRule, StrengthRule};
+pub use exploration::ExplorationRules;
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 pub use setbacks::{Escalate, PenaltyRules};
 
@@ -64,6 +66,8 @@ pub struct Rules {
     pub priors: Priors,
     /// How verified outcomes are weighed.
     pub evidence: EvidenceRules,
+    /// How much may be tried out, and at what cost.
+    pub exploration: ExplorationRules,
     /// How complexity is read and what it demands.
     pub complexity: ComplexityRules,
     /// How a request that names no task is given one.
@@ -135,6 +139,8 @@ pub struct ComplexityRules {
     pub default: u8,
     /// Least tier from some complexity on.
     pub tier_floors: Vec<TierFloor>,
+    /// Success that an offer below the floor has proven on the task, with nine chances of ten, to be let through.
+    pub evidence_lift_ppm: u32,
     /// Least complexity of a request that uses several tools.
     pub tool_hint_floor: ToolHintFloor,
 }

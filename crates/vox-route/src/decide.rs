@@ -4,23 +4,33 @@
 //! executes the value returned here and `explain` renders the same value; nothing else chooses a model.
 
 mod ask;
+mod draws;
+mod explore;
 mod filter;
+mod outlook;
 mod refusal;
 mod score;
+mod tiers;
 mod wanted;
 
 use crate::catalog::{Locality, Offer};
-use crate::evidence::Posterior;
+use crate::evidence::{EvidenceLevel, Posterior};
 use crate::{Board, Catalog, Contract, Wanted};
-use filter::View;
+use explore::Chance;
+use filter::{Split, View};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use vox_base::{NanoUsd, Timestamp};
 
 pub use ask::{Ask, Exploring, Prefer, Session};
+pub use explore::Account;
 pub use filter::Waiver;
 pub use refusal::{RefusalReason, no_offer};
 pub use score::Terms;
+
+/// Draws that decide whether a premium alias keeps its place.
+const SWITCH_DRAWS: u32 = 256;
+const CERTAIN_PPB: u64 = 1_000_000_000;
 
 /// The outcome of one decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +45,8 @@ pub struct Decision {
     pub n_beyond: usize,
     /// Filters lifted so that anything was left.
     pub waived: Vec<Waiver>,
+    /// The caller keeps filling contexts, and there is no larger one.
+    pub escalation_exhausted: bool,
     /// In which way the pick was made.
     pub mode: Mode,
     /// Why the pick is the pick.
@@ -49,6 +61,10 @@ pub struct Decision {
     pub propensity_ppb: u64,
     /// How much was left to chance.
     pub epsilon_ppm: u32,
+    /// What an explored pick is believed to cost beyond the leader, by all evidence.
+    pub debt: NanoUsd,
+    /// Whether anything might have been left to chance: so is its leader's cost part of what exploration may lose.
+    pub open_to_exploration: bool,
 }
 
 /// An offer that may answer.
@@ -62,6 +78,8 @@ pub struct Ranked {
     pub terms: Terms,
     /// What is believed about its success, and how firmly.
     pub posterior: Posterior,
+    /// How likely it was to be the pick, in parts per billion.
+    pub propensity_ppb: u64,
 }
 
 /// An offer that may not answer.
@@ -85,6 +103,8 @@ pub enum Mode {
     Forced,
     /// By a name.
     Explicit,
+    /// By chance, to learn.
+    Explored,
 }
 
 /// Why the pick is the pick.
@@ -101,6 +121,8 @@ pub enum PickReason {
     Forced,
     /// The caller named it.
     Explicit,
+    /// Too little is known about it.
+    Explored,
     /// Nothing may answer.
     NoOffer,
 }
@@ -110,26 +132,35 @@ pub enum PickReason {
 pub fn decide(contract: &Contract, catalog: &Catalog, board: &Board, ask: &Ask, now: Timestamp, seed: u64) -> Decision {
     let view = View::new(contract, board, ask, now);
     let wanted = wanted::wanted(contract, catalog, board, &view);
-    let (open, refused, waived) = part(&view, &wanted);
-    let mut ranked = score::rank(&view, &open);
-    let (mode, reason) = pick(&view, &wanted, &mut ranked);
+    let split = part(&view, &wanted);
+    let mut ranked = score::rank(&view, &split.open);
+    let (mode, reason) = pick(&view, &wanted, &mut ranked, seed);
     score::order_fallbacks(&view, &mut ranked);
     let kept = contract.rules().admission.max_candidates.min(ranked.len());
     let n_beyond = ranked.len() - kept;
     ranked.truncate(kept);
+    if let Some(pick) = ranked.first_mut() {
+        pick.propensity_ppb = CERTAIN_PPB;
+    }
+    let open_to_exploration = explore::is_open(&view, mode, ranked.len());
+    let chance = if open_to_exploration { explore::explore(&view, &mut ranked, score::failing(&view), seed) } else { Chance::NONE };
+    let (mode, reason) = explore::after(chance, mode, reason);
     Decision {
-        ranked,
-        refused,
+        refused: split.refused,
         n_not_wanted: wanted.n_others,
         n_beyond,
-        waived,
+        waived: split.waived,
+        escalation_exhausted: split.escalation_exhausted,
         mode,
         reason,
         task: view.task_name,
         complexity: view.complexity,
         seed,
-        propensity_ppb: 1_000_000_000,
-        epsilon_ppm: 0,
+        propensity_ppb: ranked.first().map_or(CERTAIN_PPB, |pick| pick.propensity_ppb),
+        epsilon_ppm: chance.epsilon_ppm,
+        debt: chance.debt,
+        open_to_exploration,
+        ranked,
     }
 }
 
@@ -148,22 +179,22 @@ pub fn all_reasons<'o>(
 }
 
 /// Parts the wanted offers into those that may answer and those that may not.
-fn part(view: &View, wanted: &wanted::WantedOffers) -> (Vec<Arc<Offer>>, Vec<Refused>, Vec<Waiver>) {
+fn part(view: &View, wanted: &wanted::WantedOffers) -> Split {
     let Some(named) = wanted.named.as_ref().filter(|_| wanted.offers.len() > 1) else {
         return view.split_lifting(&wanted.offers);
     };
     // Who names a model has decided that it is good enough; the others must still be as good as the task wants.
-    let (mut open, mut refused, waived) = view.split_lifting(std::slice::from_ref(named));
+    let mut split = view.split_lifting(std::slice::from_ref(named));
     let others: Vec<Arc<Offer>> = wanted.offers.iter().filter(|offer| offer.id != named.id).cloned().collect();
-    let (more_open, more_refused) = view.split(&others, &[]);
-    open.extend(more_open);
-    refused.extend(more_refused);
-    refused.sort_by(|a, b| a.offer.id.cmp(&b.offer.id));
-    (open, refused, waived)
+    let (more_open, more_refused) = view.split(&others, &[], true);
+    split.open.extend(more_open);
+    split.refused.extend(more_refused);
+    split.refused.sort_by(|a, b| a.offer.id.cmp(&b.offer.id));
+    split
 }
 
 /// Moves what outranks the score to the front and says why it did.
-fn pick(view: &View, wanted: &wanted::WantedOffers, ranked: &mut [Ranked]) -> (Mode, PickReason) {
+fn pick(view: &View, wanted: &wanted::WantedOffers, ranked: &mut [Ranked], seed: u64) -> (Mode, PickReason) {
     let mode = match view.ask.wanted {
         _ if view.ask.forced => Mode::Forced,
         Wanted::Explicit { .. } => Mode::Explicit,
@@ -179,7 +210,7 @@ fn pick(view: &View, wanted: &wanted::WantedOffers, ranked: &mut [Ranked]) -> (M
         return (mode, if mode == Mode::Forced { PickReason::Forced } else { PickReason::Explicit });
     }
     if wanted.open_to_premium
-        && let Some(at) = premium(view, ranked)
+        && let Some(at) = premium(view, ranked, seed)
     {
         ranked[..=at].rotate_right(1);
         return (Mode::Premium, PickReason::PremiumAlias);
@@ -187,8 +218,9 @@ fn pick(view: &View, wanted: &wanted::WantedOffers, ranked: &mut [Ranked]) -> (M
     (mode, if ranked.len() == 1 { PickReason::OnlyOffer } else { PickReason::LowestExpectedCost })
 }
 
-/// Returns the place of the task's premium alias, if the task is demanding and the alias may answer.
-fn premium(view: &View, ranked: &[Ranked]) -> Option<usize> {
+/// Returns the place of the task's premium alias, if the task is demanding, the alias may answer, and evidence does not
+/// say that the best of the others is better.
+fn premium(view: &View, ranked: &[Ranked], seed: u64) -> Option<usize> {
     let rules = view.contract.rules();
     if view.complexity < rules.scoring.premium_min_complexity {
         return None;
@@ -198,7 +230,19 @@ fn premium(view: &View, ranked: &[Ranked]) -> Option<usize> {
     // Who prefers local engines gets the premium model only if it is one.
     let far =
         view.ask.prefer == Prefer::Local && ranked[0].offer.locality == Locality::Local && ranked[at].offer.locality != Locality::Local;
-    (!far).then_some(at)
+    (!far && !dethroned(view, ranked, at, seed)).then_some(at)
+}
+
+/// Returns whether the first in rank costs less until a success than the alias in enough draws, one of them being known.
+fn dethroned(view: &View, ranked: &[Ranked], alias: usize, seed: u64) -> bool {
+    let rules = view.contract.rules();
+    let known = |ranked: &Ranked| ranked.posterior.level > EvidenceLevel::Prior;
+    if alias == 0 || !(known(&ranked[0]) || known(&ranked[alias])) {
+        return false;
+    }
+    let two = [ranked[0].clone(), ranked[alias].clone()];
+    let wins = draws::wins(&two, score::failing(view), SWITCH_DRAWS, seed);
+    u64::from(wins[0]) * 1_000_000 >= u64::from(SWITCH_DRAWS) * u64::from(rules.scoring.switch_confidence_ppm)
 }
 
 impl Decision {
@@ -224,6 +268,7 @@ impl Mode {
             Self::Premium => "premium",
             Self::Forced => "forced",
             Self::Explicit => "explicit",
+            Self::Explored => "explored",
         }
     }
 }
@@ -238,6 +283,7 @@ impl PickReason {
             Self::PremiumAlias => "premium_alias",
             Self::Forced => "forced",
             Self::Explicit => "explicit",
+            Self::Explored => "explored",
             Self::NoOffer => "no_offer",
         }
     }

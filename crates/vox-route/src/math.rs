@@ -39,7 +39,6 @@ pub(crate) fn exp(x: f64) -> f64 {
 
 /// Returns e to the power of `x` to about one part in 100 000, for draws, of which there are many.
 #[inline]
-#[cfg(test)]
 pub(crate) fn exp_fast(x: f32) -> f32 {
     let x = (x * std::f32::consts::LOG2_E).clamp(-120.0, 120.0);
     // Adding and taking away 1.5 × 2^23 rounds to a whole number without a call.
@@ -58,7 +57,6 @@ pub(crate) fn log_odds(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// Returns the point below which a share of the standard normal distribution lies.
-#[cfg(test)]
 pub(crate) fn normal_quantile(share: f64) -> f64 {
     // Newton's method on the distribution function, begun at the logistic curve that is nearest to it.
     let share = share.clamp(1e-12, 1.0 - 1e-12);
@@ -71,7 +69,6 @@ pub(crate) fn normal_quantile(share: f64) -> f64 {
 }
 
 /// Returns the share of the standard normal distribution below `x`, from its Taylor series.
-#[cfg(test)]
 fn normal_share(x: f64) -> f64 {
     let square = x * x;
     let (mut term, mut sum) = (x, x);

@@ -37,10 +37,12 @@ pub fn upper_bound(prices: &Prices, n_input_tokens: u64, n_output_tokens: u64) -
     Some(plus_request(Pico::ZERO.plus_tokens(n_input_tokens, input).plus_tokens(n_output_tokens, output), prices).settle())
 }
 
-/// Returns what uncached input and plain output cost, or `None` if a price is unknown.
+/// Returns what input, some of it read from the prompt cache, and plain output cost, or `None` if a price is unknown.
 #[must_use]
-pub fn expected(prices: &Prices, n_input_tokens: u64, n_output_tokens: u64) -> Option<NanoUsd> {
-    let sum = Pico::ZERO.plus_tokens(n_input_tokens, prices.input?).plus_tokens(n_output_tokens, prices.output?);
+pub fn expected(prices: &Prices, n_input_tokens: u64, n_cached_tokens: u64, n_output_tokens: u64) -> Option<NanoUsd> {
+    let input = prices.input?;
+    let sum = Pico::ZERO.plus_tokens(n_input_tokens, input).plus_tokens(n_output_tokens, prices.output?);
+    let sum = if n_cached_tokens > 0 { sum.plus_tokens(n_cached_tokens, prices.cache_read.unwrap_or(input)) } else { sum };
     Some(plus_request(sum, prices).settle())
 }
 

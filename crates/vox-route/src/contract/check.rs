@@ -24,6 +24,7 @@ pub(super) fn check(document: &Document, rules: &Rules) -> Result<(), InvalidCon
     check.scoring()?;
     check.priors()?;
     check.evidence()?;
+    check.exploration()?;
     check.complexity()?;
     check.classification()?;
     check.limits()?;
@@ -121,6 +122,7 @@ impl Check<'_> {
         self.range("scoring.failover_cost_micros", scoring.failover_cost_micros, 0..=MAX_MICROS)?;
         self.range("scoring.success_floor_ppm", scoring.success_floor_ppm, 1_000..=500_000)?;
         self.range("scoring.premium_min_complexity", scoring.premium_min_complexity, 1..=10)?;
+        self.range("scoring.switch_confidence_ppm", scoring.switch_confidence_ppm, 500_000..=990_000)?;
         self.range("scoring.unknown_price_quantile_ppm", scoring.unknown_price_quantile_ppm, 1..=1_000_000)
     }
 
@@ -154,6 +156,19 @@ impl Check<'_> {
         self.range("evidence.drift.keep_ppm", evidence.drift.keep_ppm, 0..=1_000_000)
     }
 
+    fn exploration(&self) -> Result<(), InvalidConfig> {
+        let exploration = &self.rules.exploration;
+        self.range("exploration.epsilon_ceiling_ppm", exploration.epsilon_ceiling_ppm, 0..=500_000)?;
+        self.range("exploration.epsilon_floor_ppm", exploration.epsilon_floor_ppm, 0..=exploration.epsilon_ceiling_ppm)?;
+        self.range("exploration.min_units_per_arm", exploration.min_units_per_arm, 0..=1000)?;
+        self.range("exploration.novel_bonus_ppm", exploration.novel_bonus_ppm, 0..=1_000_000)?;
+        self.range("exploration.draws", exploration.draws, 16..=1024)?;
+        self.range("exploration.max_concurrent", exploration.max_concurrent, 0..=1000)?;
+        self.range("exploration.budget_micros_per_day", exploration.budget_micros_per_day.get(), 0..=1_000_000_000)?;
+        self.range("exploration.max_complexity", exploration.max_complexity, 1..=10)?;
+        self.range("exploration.loss_allowance_ppm", exploration.loss_allowance_ppm, 0..=1_000_000)
+    }
+
     fn complexity(&self) -> Result<(), InvalidConfig> {
         let complexity = &self.rules.complexity;
         self.range("complexity.max", complexity.max, 1..=10)?;
@@ -162,6 +177,7 @@ impl Check<'_> {
         for (at, floor) in complexity.tier_floors.iter().enumerate() {
             self.range(&format!("complexity.tier_floors[{at}].min_complexity"), floor.min_complexity, 1..=10)?;
         }
+        self.range("complexity.evidence_lift_ppm", complexity.evidence_lift_ppm, 0..=1_000_000)?;
         self.range("complexity.tool_hint_floor.min_tools", complexity.tool_hint_floor.min_tools, 1..=64)?;
         self.range("complexity.tool_hint_floor.complexity", complexity.tool_hint_floor.complexity, 1..=10)
     }

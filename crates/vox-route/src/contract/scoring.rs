@@ -22,6 +22,8 @@ pub struct Scoring {
     pub success_floor_ppm: u32,
     /// From this complexity on the premium alias is the one to beat.
     pub premium_min_complexity: u8,
+    /// How sure it must be that another offer is better before the premium alias loses its place.
+    pub switch_confidence_ppm: u32,
     /// An unpriced offer is costed at this quantile of the priced candidates.
     pub unknown_price_quantile_ppm: u32,
 }

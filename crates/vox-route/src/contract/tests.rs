@@ -48,7 +48,7 @@ fn rt_01_a_broken_contract_is_refused_with_file_line_and_key() {
         (user("strengths: { add: [logic] }"), 1, "strengths[15]"),
         (user("complexity: { default: 0 }"), 1, "complexity.default"),
         (user("complexity:\n  tier_floors:\n    - { min_complexity: 0, min_tier: pro }"), 3, "complexity.tier_floors[0].min_complexity"),
-        (user("waiver_order: [penalty]"), 1, "waiver_order[0]"),
+        (user("waiver_order: [credential]"), 1, "waiver_order[0]"),
         (user("waiver_order: [strength, strength]"), 1, "waiver_order[1]"),
         (user("aliases: { mine: nothing }"), 1, "aliases.mine"),
         (user("aliases: { auto: a/b }"), 1, "aliases.auto"),

@@ -1,13 +1,16 @@
 //! Filters 2 to 12: each returns the reason against one offer, in a fixed order; the first one is recorded.
 
-use super::{Ask, RefusalReason, Refused};
-use crate::board::{Credential, Health, ProviderState};
+use super::outlook::Outlook;
+use super::{Ask, RefusalReason, Refused, score};
+use crate::board::{Credential, Escalation, Health, ProviderState};
 use crate::catalog::{Locality, Offer, PriceState};
 use crate::contract::{Profile, TaskRules};
 use crate::decide::Prefer;
+use crate::evidence::{EvidenceLevel, Posterior, Standing};
 use crate::{Board, Contract, Wanted, price};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vox_base::{NanoUsd, Timestamp};
 
@@ -15,6 +18,8 @@ use vox_base::{NanoUsd, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiver {
+    /// A penalty for giving up.
+    Penalty,
     /// The task's strength.
     Strength,
     /// The task's context floor.
@@ -34,6 +39,19 @@ pub(super) struct View<'a> {
     pub(super) complexity: u8,
     profile: Profile,
     ceiling: NanoUsd,
+    /// Only offers with more context than this: the caller keeps filling smaller ones.
+    above_tokens: Option<u64>,
+}
+
+/// Offers parted into those that may answer and those that may not.
+#[derive(Default)]
+pub(super) struct Split {
+    pub(super) open: Vec<Arc<Offer>>,
+    pub(super) refused: Vec<Refused>,
+    /// Filters lifted so that anything was left.
+    pub(super) waived: Vec<Waiver>,
+    /// The caller should have had a larger context, and there is none.
+    pub(super) escalation_exhausted: bool,
 }
 
 /// An offer with what the board says about its provider.
@@ -42,18 +60,28 @@ struct Seen<'a> {
     provider: Option<&'a ProviderState>,
 }
 
+/// What the board says about the provider of a run of offers. Offers of one provider share its name and often stand
+/// together, so that it is looked up once.
+#[derive(Default)]
+pub(super) struct Run<'a> {
+    provider: Option<&'a Arc<str>>,
+    models: Option<&'a BTreeMap<Arc<str>, Standing>>,
+}
+
 /// The filters in the order of the specification.
-const FILTERS: [fn(&View, &Seen) -> Option<RefusalReason>; 12] = [
+const FILTERS: [fn(&View, &Seen) -> Option<RefusalReason>; 14] = [
     |view, seen| view.retired(seen.offer),
     |view, seen| view.capability(seen.offer),
     |view, seen| view.context(seen.offer),
     |view, seen| view.context_floor(seen.offer),
+    |view, seen| view.escalated(seen.offer),
     |view, seen| view.credential(seen),
     |view, seen| view.policy(seen.offer),
     |view, seen| view.privacy(seen),
     |view, seen| view.health(seen),
     |view, seen| view.tier(seen.offer),
     |view, seen| view.strength(seen.offer),
+    |view, seen| view.penalised(seen.offer),
     |view, seen| view.money(seen.offer),
     |view, seen| view.latency(seen.offer),
 ];
@@ -65,11 +93,15 @@ impl<'a> View<'a> {
         let profile = ask.profile.as_deref().unwrap_or(&rules.policy.default_profile);
         // An unknown profile allows nothing: whoever names it meant to restrict something.
         let closed = Profile { provider_network: false, local_model_http: false };
+        let escalated = |escalation: &&Escalation| {
+            escalation.until > now && *escalation.task == *task_name && escalation.caller.as_deref() == ask.caller.as_deref()
+        };
         Self {
             contract,
             board,
             ask,
             now,
+            above_tokens: board.state().escalations.iter().filter(escalated).map(|escalation| escalation.above_tokens).max(),
             task_name: task_name.into(),
             task: &rules.tasks[task_name],
             complexity: ask.complexity.clamp(rules.complexity.min, rules.complexity.max),
@@ -83,6 +115,19 @@ impl<'a> View<'a> {
         self.ask.models_allowed.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| offer.matches(pattern)))
     }
 
+    /// Returns what is known about an offer.
+    pub(super) fn standing<'o>(&'o self, offer: &'o Offer, run: &mut Run<'o>) -> Option<&'o Standing> {
+        let standings = &self.board.state().standings;
+        if standings.is_empty() {
+            return None;
+        }
+        if run.provider.is_none_or(|provider| !Arc::ptr_eq(provider, &offer.provider)) {
+            run.provider = Some(&offer.provider);
+            run.models = standings.provider(self.board.canonical(&offer.provider));
+        }
+        run.models?.get(&offer.model_id)
+    }
+
     /// Returns every reason against an offer.
     pub(super) fn reasons<'o>(&'o self, offer: &'o Offer) -> impl Iterator<Item = RefusalReason> + 'o {
         self.reasons_seen(Seen { offer, provider: self.board.provider(&offer.provider) })
@@ -93,7 +138,7 @@ impl<'a> View<'a> {
     }
 
     /// Parts offers into those that may answer and those that may not, with some filters lifted.
-    pub(super) fn split(&self, offers: &[Arc<Offer>], lifted: &[Waiver]) -> (Vec<Arc<Offer>>, Vec<Refused>) {
+    pub(super) fn split(&self, offers: &[Arc<Offer>], lifted: &[Waiver], escalated: bool) -> (Vec<Arc<Offer>>, Vec<Refused>) {
         let mut open = Vec::with_capacity(offers.len());
         let mut refused = Vec::new();
         let mut last: Option<(&Arc<str>, Option<&ProviderState>)> = None;
@@ -104,8 +149,11 @@ impl<'a> View<'a> {
                 _ => self.board.provider(&offer.provider),
             };
             last = Some((&offer.provider, provider));
-            match self.reasons_seen(Seen { offer, provider }).find(|reason| reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver)))
-            {
+            let holds = |reason: &RefusalReason| match reason {
+                RefusalReason::ContextEscalated { .. } => escalated,
+                _ => reason.waiver().is_none_or(|waiver| !lifted.contains(&waiver)),
+            };
+            match self.reasons_seen(Seen { offer, provider }).find(holds) {
                 None => open.push(offer.clone()),
                 Some(reason) => refused.push(Refused { offer: offer.clone(), reason }),
             }
@@ -113,23 +161,25 @@ impl<'a> View<'a> {
         (open, refused)
     }
 
-    /// Parts offers, lifting the filters of the waiver order one after another until something is left; also returns the
-    /// lifted filters that mattered for it.
-    pub(super) fn split_lifting(&self, offers: &[Arc<Offer>]) -> (Vec<Arc<Offer>>, Vec<Refused>, Vec<Waiver>) {
+    /// Parts offers, lifting filters one after another until something is left: first a larger context than there is, then
+    /// those of the waiver order. Also returns the lifted filters that mattered for it.
+    pub(super) fn split_lifting(&self, offers: &[Arc<Offer>]) -> Split {
         let order = &self.contract.rules().waiver_order;
-        let mut refused = Vec::new();
-        for n_lifted in 0..=order.len() {
-            let lifted = &order[..n_lifted];
-            let open;
-            (open, refused) = self.split(offers, lifted);
-            if !open.is_empty() {
-                let mattered =
-                    |waiver: &&Waiver| open.iter().any(|offer| self.reasons(offer).any(|reason| reason.waiver() == Some(**waiver)));
-                let waived = lifted.iter().filter(mattered).copied().collect();
-                return (open, refused, waived);
+        let mut split = Split::default();
+        for escalated in [true, false].into_iter().skip(usize::from(self.above_tokens.is_none())) {
+            for n_lifted in 0..=order.len() {
+                let lifted = &order[..n_lifted];
+                (split.open, split.refused) = self.split(offers, lifted, escalated);
+                if !split.open.is_empty() {
+                    let reasons = || split.open.iter().flat_map(|offer| self.reasons(offer));
+                    split.waived =
+                        lifted.iter().filter(|waiver| reasons().any(|reason| reason.waiver() == Some(**waiver))).copied().collect();
+                    split.escalation_exhausted = self.above_tokens.is_some() && !escalated;
+                    return split;
+                }
             }
         }
-        (Vec::new(), refused, Vec::new())
+        split
     }
 
     /// Returns the longest answer to make room and money for.
@@ -158,6 +208,30 @@ impl<'a> View<'a> {
         let floor_tokens = self.task.context_floor_tokens;
         (offer.context_tokens.unwrap_or(0) < floor_tokens)
             .then_some(RefusalReason::ContextFloor { floor_tokens, available_tokens: offer.context_tokens })
+    }
+
+    fn escalated(&self, offer: &Offer) -> Option<RefusalReason> {
+        let above_tokens = self.above_tokens?;
+        let available_tokens = offer.context_tokens;
+        available_tokens
+            .is_none_or(|tokens| tokens <= above_tokens)
+            .then_some(RefusalReason::ContextEscalated { above_tokens, available_tokens })
+    }
+
+    fn penalised(&self, offer: &Offer) -> Option<RefusalReason> {
+        let penalties = &self.board.state().penalties;
+        if penalties.is_empty() {
+            return None;
+        }
+        let provider = self.board.canonical(&offer.provider);
+        let until = penalties
+            .iter()
+            .filter(|penalty| {
+                penalty.task == self.task_name && penalty.offer.model_id == offer.model_id && *penalty.offer.provider == *provider
+            })
+            .map(|penalty| penalty.until)
+            .max()?;
+        (until > self.now).then_some(RefusalReason::Penalised { until })
     }
 
     fn credential(&self, seen: &Seen) -> Option<RefusalReason> {
@@ -194,7 +268,20 @@ impl<'a> View<'a> {
         let rank = self.contract.tier_rank(offer.tier);
         let floors = self.contract.rules().complexity.tier_floors.iter().filter(|floor| self.complexity >= floor.min_complexity);
         let floor = floors.map(|floor| floor.min_tier).find(|floor| rank < self.contract.tier_rank(*floor))?;
-        Some(RefusalReason::TierFloor { floor, tier: offer.tier })
+        (!self.has_proven_itself(offer)).then_some(RefusalReason::TierFloor { floor, tier: offer.tier })
+    }
+
+    /// Returns whether evidence of the task lifts an offer above its tier.
+    fn has_proven_itself(&self, offer: &Offer) -> bool {
+        let rules = self.contract.rules();
+        let standing = self.standing(offer, &mut Run::default());
+        if standing.is_none() {
+            return false;
+        }
+        let prior_ppm = score::prior_ppm(self, offer);
+        let caller = self.ask.caller.as_deref();
+        let posterior = Posterior::new(&rules.evidence, &rules.priors.pseudo_counts, prior_ppm, standing, &self.task_name, caller);
+        posterior.level >= EvidenceLevel::Cell && posterior.interval_ppm().0 >= rules.complexity.evidence_lift_ppm
     }
 
     /// Returns whether an offer is tagged with the task's strength.
@@ -227,7 +314,9 @@ impl<'a> View<'a> {
 
     fn latency(&self, offer: &Offer) -> Option<RefusalReason> {
         // An unknown time passes; the explanation shows that nobody stated it.
-        let (p50_ms, max_ms) = (offer.availability.p50_ms?, self.ask.max_latency_ms?);
+        let max_ms = self.ask.max_latency_ms?;
+        let calls = self.standing(offer, &mut Run::default()).and_then(|standing| standing.calls.as_ref());
+        let p50_ms = Outlook::known_latency_ms(self, offer, calls)?;
         (p50_ms > max_ms).then_some(RefusalReason::TooSlow { p50_ms, max_ms })
     }
 }
@@ -248,6 +337,7 @@ impl RefusalReason {
     /// Returns the filter whose lifting lets this offer through.
     pub(super) const fn waiver(&self) -> Option<Waiver> {
         match self {
+            Self::Penalised { .. } => Some(Waiver::Penalty),
             Self::StrengthMismatch => Some(Waiver::Strength),
             Self::ContextFloor { .. } => Some(Waiver::ContextFloor),
             Self::TierFloor { .. } => Some(Waiver::TierFloor),
@@ -261,6 +351,7 @@ impl Waiver {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Penalty => "penalty",
             Self::Strength => "strength",
             Self::ContextFloor => "context_floor",
             Self::TierFloor => "tier_floor",

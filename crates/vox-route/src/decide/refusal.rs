@@ -23,6 +23,8 @@ pub enum RefusalReason {
     ContextTooSmall { needed_tokens: u64, available_tokens: u64 },
     /// Its context is below what the task should have, or unknown.
     ContextFloor { floor_tokens: u64, available_tokens: Option<u64> },
+    /// The caller keeps filling contexts, and it has no larger one.
+    ContextEscalated { above_tokens: u64, available_tokens: Option<u64> },
     /// Its provider needs a key and there is none.
     NoCredential,
     /// Its provider refused the key.
@@ -43,6 +45,8 @@ pub enum RefusalReason {
     TierFloor { floor: Tier, tier: Tier },
     /// It is tagged with neither the task's strength nor `generalist`.
     StrengthMismatch,
+    /// It gave up on a request of this task.
+    Penalised { until: Timestamp },
     /// The upper cost estimate is above what the request may cost.
     OverBudget { bound: NanoUsd, ceiling: NanoUsd },
     /// Its price is not known, and the request has a cost limit.
@@ -64,6 +68,7 @@ impl RefusalReason {
             Self::MissingCapability { capability } => capability.missing(),
             Self::ContextTooSmall { .. } => "context_too_small",
             Self::ContextFloor { .. } => "context_floor",
+            Self::ContextEscalated { .. } => "context_escalated",
             Self::NoCredential => "no_credential",
             Self::CredentialRejected => "credential_rejected",
             Self::ProviderNetworkDisabled => "route_policy:provider_network_disabled",
@@ -74,6 +79,7 @@ impl RefusalReason {
             Self::CoolingDown { .. } => "cooling_down",
             Self::TierFloor { .. } => "tier_floor",
             Self::StrengthMismatch => "strength_mismatch",
+            Self::Penalised { .. } => "penalised",
             Self::OverBudget { .. } => "over_budget",
             Self::PriceUnknown => "price_unknown",
             Self::EconomyCeiling { .. } => "economy_ceiling",
@@ -90,7 +96,13 @@ impl RefusalReason {
                 format!("should have {floor_tokens} tokens, has {tokens}")
             }
             Self::ContextFloor { floor_tokens, available_tokens: None } => format!("should have {floor_tokens} tokens, has nobody knows"),
-            Self::CircuitOpen { until } | Self::CoolingDown { until } => format!("until {until}"),
+            Self::ContextEscalated { above_tokens, available_tokens } => {
+                format!(
+                    "should have more than {above_tokens} tokens, has {}",
+                    available_tokens.map_or("nobody knows".to_owned(), |tokens| tokens.to_string())
+                )
+            }
+            Self::CircuitOpen { until } | Self::CoolingDown { until } | Self::Penalised { until } => format!("until {until}"),
             Self::TierFloor { floor, tier } => format!("needs {floor}, is {tier}"),
             Self::OverBudget { bound, ceiling } => format!("may cost {bound}, limit {ceiling}"),
             Self::EconomyCeiling { price, ceiling } => format!("{} micro-USD per million tokens, limit {}", price.get(), ceiling.get()),

@@ -1,6 +1,6 @@
 //! From standings to what is believed about success.
 
-use super::{Level, Standing};
+use super::{CellStanding, Level, Standing};
 use crate::contract::{EvidenceRules, PseudoCounts};
 use crate::math::{exp, log_odds};
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ pub struct Posterior {
     pub level: EvidenceLevel,
     /// Units at that level; 0 if nothing but the prior speaks.
     pub n_units: u32,
-    /// Units of the cell, past the gate or not.
-    pub n_cell_units: u32,
+    /// Units of the offer over all tasks, past the gate or not.
+    pub n_offer_units: u32,
     /// Pseudo-counts of success in thousandths, of everything known, gate or not: what draws are made from.
     pub alpha_milli: u64,
     /// Pseudo-counts of failure in thousandths.
@@ -55,15 +55,22 @@ impl Posterior {
     ) -> Self {
         let mut chain = Chain::begin(prior_ppm, pseudo.task);
         let Some(standing) = standing.filter(|standing| standing.all.n_units > 0) else { return chain.end() };
+        chain.posterior.n_offer_units = standing.all.n_units;
         chain.level(EvidenceLevel::Offer, pseudo.global, &standing.all, standing.speaks_for_all_tasks(rules));
         chain.spread(pseudo.task);
         let Some(cell) = standing.tasks.get(task) else { return chain.end() };
-        chain.level(EvidenceLevel::Cell, pseudo.task, &cell.all, cell.all.n_units >= rules.min_units);
-        chain.posterior.n_cell_units = cell.all.n_units;
+        chain.level(EvidenceLevel::Cell, pseudo.task, &cell.all, cell.is_past_gate(rules));
         if let Some(level) = caller.and_then(|caller| cell.callers.get(caller)) {
             chain.level(EvidenceLevel::Caller, pseudo.caller, level, level.n_units >= rules.min_units);
         }
         chain.end()
+    }
+
+    /// Returns what everything known says, gate or not.
+    #[must_use]
+    pub fn believed_ppm(&self) -> u32 {
+        let all_milli = self.alpha_milli + self.beta_milli;
+        (self.alpha_milli * MILLION).checked_div(all_milli).map_or(self.mean_ppm, |ppm| ppm as u32)
     }
 
     /// Returns the bounds between which success lies with eight chances of ten.
@@ -90,7 +97,7 @@ struct Chain {
 impl Chain {
     fn begin(prior_ppm: u32, pseudo: u32) -> Self {
         let posterior =
-            Posterior { mean_ppm: prior_ppm, level: EvidenceLevel::Prior, n_units: 0, n_cell_units: 0, alpha_milli: 0, beta_milli: 0 };
+            Posterior { mean_ppm: prior_ppm, level: EvidenceLevel::Prior, n_units: 0, n_offer_units: 0, alpha_milli: 0, beta_milli: 0 };
         let mut chain = Self { posterior, free_ppm: u64::from(prior_ppm) };
         chain.spread(pseudo);
         chain
@@ -130,6 +137,14 @@ impl Standing {
         let half = rules.min_units.div_ceil(2);
         let spread: u32 = self.tasks.values().map(|cell| cell.all.n_units.min(half)).sum();
         self.all.n_units >= rules.min_units && spread >= rules.min_units
+    }
+}
+
+impl CellStanding {
+    /// Returns whether an estimate rests on this cell. After an alarm it does in any case: to fall back on the level above
+    /// would bring back what the alarm refuted.
+    pub(crate) fn is_past_gate(&self, rules: &EvidenceRules) -> bool {
+        self.all.n_units >= rules.min_units || self.drifted_at.is_some()
     }
 }
 

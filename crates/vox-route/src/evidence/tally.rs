@@ -12,6 +12,8 @@ const MILLION: f64 = 1e6;
 const DAY_MS: f64 = 86_400_000.0;
 /// How strongly a cell's own mean leans on its offer's while it is watched for drift.
 const REFERENCE_UNITS: f64 = 8.0;
+/// Deviations from the expected that count as more than chance.
+const BEYOND_CHANCE: f64 = 3.5;
 
 /// Success and failure at one level.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -28,9 +30,19 @@ pub(super) struct Tally {
 pub(super) struct Cell {
     all: Tally,
     callers: BTreeMap<Arc<str>, Tally>,
-    /// How far failures have run ahead of what was expected.
-    excess: f64,
+    run: Run,
     drifted_at: Option<Timestamp>,
+}
+
+/// Units of a cell since failures began to run ahead of what was expected.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Run {
+    /// By how much, beyond the slack.
+    excess: f64,
+    tally: Tally,
+    /// Sums of expected less real success, and of its variance.
+    shortfall: f64,
+    variance: f64,
 }
 
 impl Tally {
@@ -52,15 +64,22 @@ impl Tally {
         self.failure *= by;
     }
 
-    /// Keeps a part of the weight, and of the count that the gate looks at.
-    fn keep(&mut self, part: f64) {
-        self.scale(part);
-        self.n_units = (f64::from(self.n_units) * part) as u32;
+    /// Keeps a part of what came before something, and all of what came since.
+    fn keep(&mut self, part: f64, since: &Self) {
+        let kept = |all: f64, since: f64| (all - since).max(0.0) * part + since;
+        (self.success, self.failure) = (kept(self.success, since.success), kept(self.failure, since.failure));
+        let before = self.success + self.failure - since.success - since.failure;
+        self.n_units = since.n_units + before as u32;
     }
 
     /// Returns the share of successes, begun at one half.
     pub(super) fn mean(&self) -> f64 {
         (self.success + 1.0) / (self.success + self.failure + 2.0)
+    }
+
+    /// Returns the share of successes, leaning on another one.
+    fn shrunk(&self, towards: f64) -> f64 {
+        (self.success + REFERENCE_UNITS * towards) / (self.success + self.failure + REFERENCE_UNITS)
     }
 
     pub(super) fn level(&self, rules: &EvidenceRules, at: Timestamp) -> Level {
@@ -71,25 +90,38 @@ impl Tally {
 }
 
 impl Cell {
-    /// Takes a unit in, and lets go of most of what was known if failures ran too far ahead of it (a one-sided CUSUM).
+    /// Takes a unit in. If failures ran too far ahead of what was expected (a one-sided CUSUM), lets go of most of what
+    /// was known before they began to.
     pub(super) fn observe(&mut self, rules: &EvidenceRules, unit: &Unit, of_offer: f64) {
         let watched = self.all.n_units >= rules.min_units;
-        let expected = (self.all.success + REFERENCE_UNITS * of_offer) / (self.all.success + self.all.failure + REFERENCE_UNITS);
+        let expected = self.all.shrunk(of_offer);
         self.all.observe(rules, unit);
         if let Some(caller) = &unit.caller {
             self.callers.entry(caller.clone()).or_default().observe(rules, unit);
         }
-        if !watched {
+        if watched {
+            self.watch(rules, unit, expected);
+        }
+    }
+
+    fn watch(&mut self, rules: &EvidenceRules, unit: &Unit, expected: f64) {
+        let weight = f64::from(unit.weight_ppm) / MILLION;
+        let shortfall = expected - f64::from(u8::from(unit.success));
+        self.run.excess += weight * (shortfall - f64::from(rules.drift.slack_ppm) / MILLION);
+        if self.run.excess <= 0.0 {
+            self.run = Run::default();
             return;
         }
-        let slack = f64::from(rules.drift.slack_ppm) / MILLION;
-        let residual = expected - f64::from(u8::from(unit.success)) - slack;
-        self.excess = (self.excess + residual * f64::from(unit.weight_ppm) / MILLION).max(0.0);
-        if self.excess * 1000.0 > f64::from(rules.drift.alarm_milli) {
+        self.run.tally.observe(rules, unit);
+        self.run.shortfall += weight * shortfall;
+        self.run.variance += weight * weight * expected * (1.0 - expected);
+        // Over thousands of units chance alone exceeds any alarm where success is a toss of a coin.
+        let beyond_chance = self.run.shortfall * self.run.shortfall > BEYOND_CHANCE * BEYOND_CHANCE * self.run.variance;
+        if beyond_chance && self.run.excess * 1000.0 > f64::from(rules.drift.alarm_milli) {
             let keep = f64::from(rules.drift.keep_ppm) / MILLION;
-            self.all.keep(keep);
-            self.callers.values_mut().for_each(|caller| caller.keep(keep));
-            (self.excess, self.drifted_at) = (0.0, Some(unit.at));
+            self.all.keep(keep, &self.run.tally);
+            self.callers.values_mut().for_each(|caller| caller.keep(keep, &Tally::default()));
+            (self.run, self.drifted_at) = (Run::default(), Some(unit.at));
         }
     }
 

@@ -6,9 +6,9 @@ use crate::evidence::{Evidence, Unit};
 use crate::filling::{Filled, Fillings};
 use crate::source::{ListMapping, Past, Reading, SourceKind, Subject, due, is_stale};
 use crate::world::{NOW, World, entry, explicit, unit};
-use crate::{Decision, Features, Prefer, Wanted, parse_name};
+use crate::{Decision, Exploring, Features, Prefer, Wanted, decide, parse_name};
 use std::collections::BTreeSet;
-use vox_base::Document;
+use vox_base::{Document, NanoUsd};
 
 type Probe = Box<dyn Fn(&Contract) -> String>;
 
@@ -335,7 +335,7 @@ fn with_evidence(contract: &Contract) -> String {
 /// Observes a long run of successes, and then as many failures as it takes.
 fn drifting(contract: &Contract) -> String {
     let rules = &contract.rules().evidence;
-    let units: Vec<Unit> = (0..60).map(|at| unit("one/pro", "general", None, at < 40 && at != 30, NOW)).collect();
+    let units: Vec<Unit> = (0..70).map(|at| unit("one/pro", "general", None, at < 40 || at % 4 == 0, NOW)).collect();
     format!("{:?}", Evidence::from_units(rules, &units).standings(rules, NOW))
 }
 
@@ -350,9 +350,61 @@ fn evidence_rows(rows: &mut Vec<Row>) {
     ] {
         rows.push(row(key, value, with_evidence));
     }
+    rows.push(row("complexity.evidence_lift_ppm", "10000", |c: &Contract| {
+        let mut world = World::tiers(c.clone()).asked("general", 8, Prefer::None);
+        let units: Vec<Unit> = (0..40).map(|at| unit("two/light", "general", None, at % 2 == 0, NOW)).collect();
+        world.standings = Evidence::from_units(&c.rules().evidence, &units).standings(&c.rules().evidence, NOW);
+        shown(&world.decide())
+    }));
     rows.push(row("evidence.drift.slack_ppm", "200000", drifting));
     rows.push(row("evidence.drift.alarm_milli", "4000", drifting));
     rows.push(row("evidence.drift.keep_ppm", "500000", drifting));
+}
+
+/// Decides for twenty seeds with something to learn.
+fn explored(contract: &Contract, change: impl Fn(&mut World)) -> String {
+    let mut world = World::tiers(contract.clone()).asked("parsing", 8, Prefer::None);
+    let units: Vec<Unit> = (0..4).map(|at| unit("one/pro", "parsing", None, at != 1, NOW)).collect();
+    world.standings = Evidence::from_units(&contract.rules().evidence, &units).standings(&contract.rules().evidence, NOW);
+    world.ask.exploring = Some(Exploring { leaders: NanoUsd::new(100_000_000), ..Exploring::default() });
+    change(&mut world);
+    let chance = |seed| {
+        let decision = decide(contract, &world.catalog(), &world.board(), &world.ask, NOW, seed);
+        format!("{} {:?}", decision.epsilon_ppm, decision.ranked.iter().map(|ranked| ranked.propensity_ppb).collect::<Vec<_>>())
+    };
+    (0..20).map(chance).collect()
+}
+
+fn exploration_rows(rows: &mut Vec<Row>) {
+    for (key, value) in [
+        ("enabled", "false"),
+        ("epsilon_floor_ppm", "110000"),
+        ("epsilon_ceiling_ppm", "20000"),
+        ("min_units_per_arm", "10"),
+        ("novel_bonus_ppm", "100000"),
+        ("draws", "128"),
+        ("max_concurrent", "0"),
+        ("budget_micros_per_day", "0"),
+        ("max_complexity", "7"),
+    ] {
+        rows.push(row(format!("exploration.{key}"), value, |c: &Contract| explored(c, |_| {})));
+    }
+    rows.push(row("exploration.loss_allowance_ppm", "900000", |c: &Contract| {
+        explored(c, |world| {
+            let spent = Exploring { debt: NanoUsd::new(150_000_000), leaders: NanoUsd::new(200_000_000), ..Exploring::default() };
+            world.ask.exploring = Some(spent);
+        })
+    }));
+    rows.push(row("scoring.switch_confidence_ppm", "990000", |c: &Contract| {
+        let named = Entry { model_id: Some("anthropic/claude-opus-4.7".into()), ..entry("one/opus", Tier::Elite, 1_000_000, 1_000_000) };
+        let mut world =
+            World::of(c.clone(), vec![named, entry("two/cheap", Tier::Elite, 900_000, 900_000)]).asked("code_gen", 9, Prefer::None);
+        let rules = &c.rules().evidence;
+        let units: Vec<Unit> = (0..40).map(|at| unit("two/cheap", "code_gen", None, at % 14 != 0, NOW)).collect();
+        world.standings = Evidence::from_units(rules, &units).standings(rules, NOW);
+        let mode = |seed| format!("{:?}", decide(c, &world.catalog(), &world.board(), &world.ask, NOW, seed).mode);
+        (0..20).map(mode).collect()
+    }));
 }
 
 fn rows() -> Vec<Row> {
@@ -362,6 +414,7 @@ fn rows() -> Vec<Row> {
     rule_rows(&mut rows);
     evidence_rows(&mut rows);
     inference_rows(&mut rows);
+    exploration_rows(&mut rows);
     discovery_rows(&mut rows);
     rows
 }

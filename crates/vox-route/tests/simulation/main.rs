@@ -1,0 +1,12 @@
+//! The judge of the formula: worlds whose truth is known, in which the real `decide` learns from the real `Evidence`.
+//!
+//! RT-45. Eleven offers, three tasks, six thousand requests, forty seeds. A pick is measured by its *ratio*: its true
+//! expected cost until a success over that of the best offer. Nothing here is known to the code under test but outcomes.
+//!
+//! `VOX_SIMULATION_CURVE=docs/concepts/evidence.svg cargo test -p vox-route --test simulation curve` draws the picture in
+//! `docs/concepts/evidence.md`; `VOX_SIMULATION_FIRST_SEED=1000` moves every world to other seeds.
+
+mod bounds;
+
+mod run;
+mod world;
