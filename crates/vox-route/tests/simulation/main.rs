@@ -7,6 +7,6 @@
 //! `docs/concepts/evidence.md`; `VOX_SIMULATION_FIRST_SEED=1000` moves every world to other seeds.
 
 mod bounds;
-
+mod curve;
 mod run;
 mod world;

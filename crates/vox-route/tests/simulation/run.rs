@@ -11,7 +11,8 @@ use vox_route::evidence::{Evidence, OfferKey, Unit};
 use vox_route::{Ask, Board, Catalog, Contract, Entry, Layer, Lifecycle, Prices, ProviderState, Tier, Trust, Wanted, decide};
 
 pub(crate) const REQUESTS: usize = 6000;
-pub(crate) const TASKS: [&str; 3] = ["code_gen", "review", "parsing"];
+const TASKS: [&str; 3] = ["code_gen", "review", "parsing"];
+const SEEDS: u64 = 40;
 const BEGIN: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 /// Seven hundred and twenty requests a day.
 const BETWEEN_MS: i64 = 120_000;
@@ -26,15 +27,18 @@ pub(crate) struct Run {
     pub(crate) best_cost: Vec<f64>,
     pub(crate) charge: Vec<f64>,
     pub(crate) success: Vec<f64>,
-    pub(crate) explored: Vec<bool>,
     /// Success and charge of the one offer that succeeds most over all tasks, called for every request.
     pub(crate) single: (f64, f64),
-    pub(crate) picks: Vec<usize>,
-    pub(crate) epsilon: Vec<u32>,
-    pub(crate) tasks: Vec<usize>,
-    pub(crate) fresh: Vec<bool>,
-    pub(crate) regressed: [usize; 3],
-    pub(crate) last: Vec<(f64, u32, u32, usize, usize)>,
+}
+
+/// Returns the runs of a world for every seed, on two threads.
+pub(crate) fn runs(shape: &Shape) -> Vec<Run> {
+    let first: u64 = std::env::var("VOX_SIMULATION_FIRST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let half = |from: u64| (from..from + SEEDS / 2).map(|seed| run(shape, seed)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(first + SEEDS / 2));
+        half(first).into_iter().chain(other.join().unwrap()).collect()
+    })
 }
 
 struct Tools {
@@ -42,7 +46,7 @@ struct Tools {
     providers: BTreeMap<Arc<str>, ProviderState>,
 }
 
-pub(crate) fn run(shape: &Shape, seed: u64) -> Run {
+fn run(shape: &Shape, seed: u64) -> Run {
     let mut random = Random(seed.wrapping_mul(0x1234_5678_9abc_def1));
     let mut world = World::new(shape, &mut random);
     let tools = Tools { contract: contract(shape), providers: [("p".into(), ProviderState::ready("openai"))].into() };
@@ -58,7 +62,6 @@ pub(crate) fn run(shape: &Shape, seed: u64) -> Run {
             match shape.change {
                 Change::Regression(factor) => (0..3).for_each(|task| {
                     let most = (0..shape.n_offers).max_by_key(|offer| used[*offer][task]).unwrap();
-                    run.regressed[task] = most;
                     world.regress(most, task, factor);
                 }),
                 Change::PriceCut => {
@@ -94,7 +97,6 @@ pub(crate) fn run(shape: &Shape, seed: u64) -> Run {
             weight_ppm: 1_000_000,
             at: now,
         });
-        run.fresh.push(used[offer][task] < 35);
         used[offer][task] += 1;
         let cost = |offer: usize| tools.cost(shape, &world, offer, task);
         let best = (0..shape.n_offers).map(cost).fold(f64::INFINITY, f64::min);
@@ -103,19 +105,6 @@ pub(crate) fn run(shape: &Shape, seed: u64) -> Run {
         run.best_cost.push(best);
         run.charge.push(world.price_micros[offer] as f64);
         run.success.push(f64::from(u8::from(success)));
-        run.explored.push(ask.exploring.is_some() && decision.leader().unwrap().offer.id != pick.offer.id);
-        run.picks.push(offer);
-        run.tasks.push(task);
-        run.epsilon.push(decision.epsilon_ppm);
-    }
-    for task in 0..3 {
-        let cost = |offer: usize| tools.cost(shape, &world, offer, task);
-        let best = (0..shape.n_offers).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap();
-        let mut ask = Ask::new(&tools.contract, Wanted::Auto { task: Some(TASKS[task].into()) });
-        ask.complexity = 5;
-        let d = decide(&tools.contract, &catalog, &board, &ask, BEGIN, 0);
-        let leader = places[&d.pick().unwrap().offer.native_id];
-        run.last.push((cost(leader) / cost(best), used[best][task], used[leader][task], best, leader));
     }
     let of_all = |offer: usize| (0..3).map(|task| world.success(offer, task)).sum::<f64>() / 3.0;
     let single = (0..shape.n_offers).max_by(|a, b| of_all(*a).total_cmp(&of_all(*b))).unwrap();
@@ -155,10 +144,6 @@ fn contract(shape: &Shape) -> Contract {
         prior(3.0),
         prior(4.0)
     );
-    if let Ok(extra) = std::env::var("EXTRA") {
-        text += &extra.replace(";", "\n");
-        text += "\n";
-    }
     text += "scoring:\n  failover_cost_micros: 0\ntasks:\n";
     for task in TASKS {
         text += &format!(

@@ -356,7 +356,7 @@ fn evidence_rows(rows: &mut Vec<Row>) {
         world.standings = Evidence::from_units(&c.rules().evidence, &units).standings(&c.rules().evidence, NOW);
         shown(&world.decide())
     }));
-    rows.push(row("evidence.drift.slack_ppm", "200000", drifting));
+    rows.push(row("evidence.drift.slack_ppm", "700000", drifting));
     rows.push(row("evidence.drift.alarm_milli", "4000", drifting));
     rows.push(row("evidence.drift.keep_ppm", "500000", drifting));
 }
