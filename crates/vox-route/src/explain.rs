@@ -24,6 +24,9 @@ pub struct Explanation {
     pub n_beyond: usize,
     /// Filters lifted so that anything was left.
     pub waived: Vec<&'static str>,
+    /// Whether the caller keeps filling contexts and there is no larger one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub escalation_exhausted: bool,
     /// What it was decided on.
     pub evidence: Evidence,
 }
@@ -82,7 +85,17 @@ pub struct Candidate {
     pub price_state: PriceState,
     /// Expected cost until a success.
     pub j_nano_usd: NanoUsd,
-    /// What that is made of.
+    /// How likely it was to be the pick, in parts per billion.
+    pub propensity_ppb: u64,
+    /// Bounds of its success by all that is known, gate or not, with eight chances of ten.
+    pub success_between_ppm: (u32, u32),
+    /// When the last outcome of it on this task was observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence_at: Option<Timestamp>,
+    /// When it was last found to have become worse at this task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drifted_at: Option<Timestamp>,
+    /// What the score is made of.
     #[serde(flatten)]
     pub terms: Terms,
 }
@@ -133,11 +146,12 @@ impl Explanation {
         Self {
             ask: ask_shown(ask, decision),
             pick: pick(decision),
-            candidates: candidates(decision),
+            candidates: candidates(board, decision),
             refused: decision.refused.iter().map(|refused| shown(&refused.offer, &refused.reason)).collect(),
             n_not_wanted: decision.n_not_wanted,
             n_beyond: decision.n_beyond,
             waived: decision.waived.iter().map(|waiver| waiver.as_str()).collect(),
+            escalation_exhausted: decision.escalation_exhausted,
             evidence: Evidence {
                 contract: contract.digest().to_string(),
                 catalog: catalog.digest().to_string(),
@@ -222,8 +236,13 @@ fn pick(decision: &Decision) -> Option<Pick> {
     })
 }
 
-fn candidates(decision: &Decision) -> Vec<Candidate> {
+fn candidates(board: &Board, decision: &Decision) -> Vec<Candidate> {
+    let cell = |offer: &Offer| board.standing(&offer.provider, &offer.model_id)?.tasks.get(&decision.task);
     let candidate = |(at, ranked): (usize, &crate::Ranked)| Candidate {
+        propensity_ppb: ranked.propensity_ppb,
+        success_between_ppm: ranked.posterior.interval_ppm(),
+        evidence_at: cell(&ranked.offer).and_then(|cell| cell.last_at),
+        drifted_at: cell(&ranked.offer).and_then(|cell| cell.drifted_at),
         rank: at + 1,
         offer: ranked.offer.id.to_string(),
         tier: ranked.offer.tier,

@@ -3,8 +3,9 @@ use crate::board::{Credential, Health, Privacy, ProviderState};
 use crate::catalog::{Capabilities, Capability, Entry, Prices, Tier};
 use crate::world::{NOW, World, auto, entry, explicit, ids, refusal};
 use proptest::prelude::*;
-use vox_base::{Coded, Kind};
+use vox_base::{Coded, Kind, Micros};
 
+mod evidence;
 mod property;
 mod refusals;
 

@@ -357,7 +357,7 @@ fn evidence_rows(rows: &mut Vec<Row>) {
         shown(&world.decide())
     }));
     rows.push(row("evidence.drift.slack_ppm", "700000", drifting));
-    rows.push(row("evidence.drift.alarm_milli", "4000", drifting));
+    rows.push(row("evidence.drift.alarm_milli", "50000", drifting));
     rows.push(row("evidence.drift.keep_ppm", "500000", drifting));
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use vox_base::{Coded, Kind, NanoUsd, Timestamp};
 use vox_node::ask::{Hints, Question, build};
 use vox_node::trace::{Replayed, replay};
-use vox_route::explain::{RefusedShown, WhyNot, all_refusals, why_not};
+use vox_route::explain::{Candidate, RefusedShown, WhyNot, all_refusals, why_not};
 use vox_route::{Explanation, decide};
 use vox_wire::{Chat, Dialect, Endpoint};
 
@@ -188,6 +188,9 @@ fn shown(explained: &Explained) -> String {
     if !explanation.waived.is_empty() {
         let _ = writeln!(text, "waived      {}", explanation.waived.join(", "));
     }
+    if explanation.escalation_exhausted {
+        text.push_str("context     the caller keeps filling contexts, and there is no larger one\n");
+    }
     let _ = writeln!(
         text,
         "left out    {} nobody asked for or admitted, {} below the last one kept",
@@ -225,10 +228,24 @@ fn candidates(explanation: &Explanation) -> String {
             terms.wait.to_string(),
             terms.outage.to_string(),
             terms.failure.to_string(),
-            format!("{}.{}%", terms.success_ppm / 10_000, terms.success_ppm / 1000 % 10),
+            believed(candidate),
         ]
     }));
     format!("candidates\n{}", table(&rows))
+}
+
+/// Returns the expected success, the units it rests on, its bounds, and whether it fell.
+fn believed(candidate: &Candidate) -> String {
+    let terms = &candidate.terms;
+    let (low, high) = candidate.success_between_ppm;
+    let mut text = format!("{}.{}%", terms.success_ppm / 10_000, terms.success_ppm / 1000 % 10);
+    if terms.n_units > 0 {
+        let _ = write!(text, " ({} of {}, {}-{}%)", terms.success_level.as_str(), terms.n_units, low / 10_000, high / 10_000);
+    }
+    if let Some(at) = candidate.drifted_at {
+        let _ = write!(text, " worse since {at}");
+    }
+    text
 }
 
 fn refused(heading: &str, refused: &[RefusedShown]) -> String {
