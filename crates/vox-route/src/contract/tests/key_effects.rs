@@ -375,10 +375,20 @@ fn explored(contract: &Contract, change: impl Fn(&mut World)) -> String {
     (0..20).map(chance).collect()
 }
 
+/// Decides between a premium alias and a challenger of which forty units are known.
+fn challenged(contract: &Contract, price: i64, n_bad: u32) -> String {
+    let alias = Entry { model_id: Some("anthropic/claude-opus-4.7".into()), ..entry("one/opus", Tier::Elite, 1_000_000, 1_000_000) };
+    let entries = vec![alias, entry("two/other", Tier::Elite, price, price)];
+    let mut world = World::of(contract.clone(), entries).asked("code_gen", 9, Prefer::None);
+    let rules = &contract.rules().evidence;
+    let units: Vec<Unit> = (0..40).map(|at| unit("two/other", "code_gen", None, at >= n_bad, NOW)).collect();
+    world.standings = Evidence::from_units(rules, &units).standings(rules, NOW);
+    format!("{:?} ", world.decide().mode)
+}
+
 fn exploration_rows(rows: &mut Vec<Row>) {
     for (key, value) in [
         ("enabled", "false"),
-        ("epsilon_floor_ppm", "110000"),
         ("epsilon_ceiling_ppm", "20000"),
         ("min_units_per_arm", "10"),
         ("novel_bonus_ppm", "100000"),
@@ -389,6 +399,16 @@ fn exploration_rows(rows: &mut Vec<Row>) {
     ] {
         rows.push(row(format!("exploration.{key}"), value, |c: &Contract| explored(c, |_| {})));
     }
+    rows.push(row("exploration.epsilon_floor_ppm", "110000", |c: &Contract| {
+        explored(c, |world| {
+            let units = ["one/pro", "one/elite", "new/beta"]
+                .into_iter()
+                .flat_map(|id| (0..60).map(move |_| unit(id, "parsing", None, id == "one/pro", NOW)));
+            let units: Vec<Unit> = units.collect();
+            world.ask.exploring = Some(Exploring { leaders: NanoUsd::new(1_000_000_000_000_000), ..Exploring::default() });
+            world.standings = Evidence::from_units(&c.rules().evidence, &units).standings(&c.rules().evidence, NOW);
+        })
+    }));
     rows.push(row("exploration.loss_allowance_ppm", "900000", |c: &Contract| {
         explored(c, |world| {
             let spent = Exploring { debt: NanoUsd::new(150_000_000), leaders: NanoUsd::new(200_000_000), ..Exploring::default() };
@@ -396,14 +416,7 @@ fn exploration_rows(rows: &mut Vec<Row>) {
         })
     }));
     rows.push(row("scoring.switch_confidence_ppm", "990000", |c: &Contract| {
-        let named = Entry { model_id: Some("anthropic/claude-opus-4.7".into()), ..entry("one/opus", Tier::Elite, 1_000_000, 1_000_000) };
-        let mut world =
-            World::of(c.clone(), vec![named, entry("two/cheap", Tier::Elite, 900_000, 900_000)]).asked("code_gen", 9, Prefer::None);
-        let rules = &c.rules().evidence;
-        let units: Vec<Unit> = (0..40).map(|at| unit("two/cheap", "code_gen", None, at % 14 != 0, NOW)).collect();
-        world.standings = Evidence::from_units(rules, &units).standings(rules, NOW);
-        let mode = |seed| format!("{:?}", decide(c, &world.catalog(), &world.board(), &world.ask, NOW, seed).mode);
-        (0..20).map(mode).collect()
+        (1..10).flat_map(|price| [0, 2, 4, 8].map(|n_bad| challenged(c, price * 100_000, n_bad))).collect()
     }));
 }
 
