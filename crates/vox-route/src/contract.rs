@@ -7,8 +7,8 @@ mod check;
 pub mod classification;
 mod discovery;
 mod evidence;
-mod inference;
 mod exploration;
+mod inference;
 mod scoring;
 mod setbacks;
 
@@ -24,8 +24,8 @@ use vox_base::{Coded, Digest, Document, InvalidConfig, Kind, Micros, NanoUsd, Ti
 pub use classification::Classification;
 pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
-pub use inference::{CapabilityInference, CapabilityRule, StrengthRule};
 pub use exploration::ExplorationRules;
+pub use inference::{CapabilityInference, CapabilityRule, StrengthRule};
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 pub use setbacks::{Escalate, PenaltyRules};
 
