@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use upstream::{Answer, Failed, Opened};
 use vox_base::{Coded, CostSource, DecisionId, InteractionId, Kind, NanoUsd, Timestamp, TraceId};
 use vox_route::rate::{Counted, Standing};
-use vox_route::{Attempt, AttemptEvent, AttemptLimits, Failure, Locality, Offer, PriceState, RefusalReason, Step};
+use vox_route::{Ask, Attempt, AttemptEvent, AttemptLimits, Decision, Failure, Locality, Offer, PriceState, RefusalReason, Step, Wanted};
 use vox_wire::Endpoint;
 
 /// A request as the door hands it over.
@@ -127,7 +127,7 @@ impl Node {
         if let Some(caller) = &call.caller {
             self.rates.admit(caller, expected_tokens)?;
         }
-        let decision = vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, &asked, now, 0);
+        let decision = self.decide(&snapshot, &mut asked, call.chat.endpoint, now);
         snapshot.use_board();
         self.metrics.begun();
         let record = CallRecord::open(self.clone(), snapshot.clone(), (&call, session), (asked, expected_tokens), decision, now);
@@ -142,6 +142,20 @@ impl Node {
     #[must_use]
     pub fn rate_standings(&self, caller: &Caller) -> Vec<(Counted, Standing)> {
         self.rates.standings(caller)
+    }
+
+    /// Decides. A choice that is left to vox is sometimes left to chance, within what trying may cost; the account of that
+    /// is held meanwhile, so that calls at the same time do not spend the same allowance.
+    fn decide(&self, snapshot: &Snapshot, asked: &mut Ask, endpoint: Endpoint, now: Timestamp) -> Decision {
+        let decide = |asked: &Ask, seed| vox_route::decide(&snapshot.contract, &snapshot.catalog, &snapshot.board, asked, now, seed);
+        // Vectors of another model mean other things.
+        let is_open = endpoint == Endpoint::Chat && matches!(asked.wanted, Wanted::Auto { .. });
+        let account = self.exploring.as_ref().filter(|_| is_open);
+        let Some(mut account) = account.map(|account| account.lock()) else { return decide(asked, 0) };
+        asked.exploring = Some(account.state(now));
+        let decision = decide(asked, self.random());
+        account.decided(&decision, now);
+        decision
     }
 
     /// Returns the session that a call continues or begins.

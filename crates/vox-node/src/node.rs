@@ -41,6 +41,8 @@ pub struct NodeOptions {
     pub variables: Variables,
     /// Policy profile that the environment sets.
     pub profile: Option<String>,
+    /// Whether `vox/auto` may try what is not known well.
+    pub explores: bool,
     /// Nothing on the network may be called.
     pub offline: bool,
     /// The client for providers.
@@ -59,6 +61,8 @@ pub struct Node {
     pub(crate) http: Http,
     pub(crate) offline: bool,
     pub(crate) profile: Option<String>,
+    /// What trying has cost since the node began; `None` where nothing is tried.
+    pub(crate) exploring: Option<Mutex<vox_route::decide::Account>>,
     secrets: Secrets,
     config_dir: PathBuf,
     cache_dir: PathBuf,
@@ -127,6 +131,7 @@ impl Node {
             http: options.http,
             offline: options.offline,
             profile: options.profile,
+            exploring: options.explores.then(Mutex::default),
             secrets: options.secrets,
             config_dir: options.config_dir,
             cache_dir: options.cache_dir,

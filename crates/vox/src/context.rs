@@ -126,6 +126,7 @@ impl Context {
             cache_dir: dirs.cache.path,
             variables: self.variables(),
             profile: self.env.text("VOX_ROUTE_POLICY_PROFILE").map(str::to_owned),
+            explores: self.env.text("VOX_ROUTE_EXPLORE").is_none() || self.env.is_on("VOX_ROUTE_EXPLORE"),
             offline: self.is_offline(),
             http: self.http(),
             clock: self.clock.clone(),

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vox_base::{CostSource, InteractionId, NanoUsd, Timestamp, TraceId, Usage};
+use vox_route::decide::Mode;
 use vox_route::{Ask, Decision, Failure, Offer};
 use vox_store::SettledCall;
 use vox_store::rows::gateway::{Attempt, BudgetEntry, Interaction};
@@ -461,6 +462,9 @@ impl Open {
         });
         self.continued(outcome, &usage, ended_at);
         self.correct_rates(&usage);
+        if let Some(account) = self.node.exploring.as_ref().filter(|_| self.decision.mode == Mode::Explored) {
+            account.lock().ended();
+        }
         let attempts = std::mem::take(&mut self.attempts);
         let interaction = self.interaction(outcome, tally, &usage, (cost, source), overhead, ended_at, attempts.len());
         self.sighted(outcome, &interaction, &attempts);
@@ -590,7 +594,7 @@ impl Open {
             chosen: pick.map(|pick| pick.offer.id.to_string().into()),
             propensity_ppb: pick.map(|_| count(self.decision.propensity_ppb)),
             epsilon_ppm: Some(i64::from(self.decision.epsilon_ppm)),
-            lambda_milli: Some(0),
+            lambda_milli: Some(self.ask.lambda_milli.into()),
         }
     }
 

@@ -128,6 +128,8 @@ impl Setup {
     /// Returns `vox` with these arguments, ready to be started here.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(VOX);
+        // What is tried by chance has tests of its own.
+        command.env("VOX_ROUTE_EXPLORE", "off");
         command.args(arguments).envs(self.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
     }

@@ -65,10 +65,14 @@ fn rt_52_an_outcome_is_posted_once_by_whom_it_may() {
 
 /// Two models of one tier, the cheap one bad at its work, and a key that may use only them.
 fn hidden_rule() -> (FakeProvider, Node) {
+    two_models("off")
+}
+
+fn two_models(explore: &str) -> (FakeProvider, Node) {
     let fake = FakeProvider::scripted([Answer::text("done").openai()]);
     fake.on("/v1/chat/completions", [Answer::text("cheap work").openai()]);
     fake.on("/v1/messages", [Answer::text("good work").anthropic()]);
-    let node = Setup::new().both(&fake).start();
+    let node = Setup::new().both(&fake).env("VOX_ROUTE_EXPLORE", explore).start();
     node.json(&["keys", "set", "test", "--models", "openai/gpt-5-mini,anthropic/claude-haiku-4-5"]);
     let is_narrow = || node.get("/api/v1/keys/self").json()["models"].is_array().then_some(());
     until(PATIENCE, is_narrow).expect("the node takes the change in");
@@ -113,6 +117,40 @@ fn a_hundred_calls_learn_which_of_two_models_does_the_work() {
     assert!(now["candidates"].as_array().unwrap().iter().any(|candidate| candidate["offer"] == offer.as_str()), "{now}");
     let node = node.kill().restart();
     assert!(auto(&node).1.starts_with("anthropic/"), "it knows after a kill, too");
+}
+
+/// RT-44 in a running node: what is tried is logged with its chance, replays to the same pick, and is paid for by a debt.
+#[test]
+fn rt_44_a_node_tries_what_it_does_not_know_and_says_how_likely_that_was() {
+    let (_fake, node) = two_models("on");
+    let mut explored = Vec::new();
+    for n in 0..400 {
+        let (call, offer) = auto(&node);
+        tell(&node, &call, n % 2 == 0);
+        if offer.starts_with("anthropic/") {
+            explored.push((call, offer));
+        }
+        if explored.len() == 3 {
+            break;
+        }
+    }
+    assert!(!explored.is_empty(), "one call in fifty at least tries the other model");
+    let (call, offer) = &explored[0];
+    let row = node.call(call);
+    node.wait_number(&format!("SELECT count(*) AS n FROM route_decisions WHERE interaction_id = '{call}'"), 1);
+    let decision = node.rows(&format!("SELECT * FROM route_decisions WHERE interaction_id = '{call}'")).remove(0);
+    assert_eq!((decision["mode"].as_str(), row["provider"].as_str()), (Some("explored"), Some("anthropic")));
+    let propensity = decision["propensity_ppb"].as_i64().unwrap();
+    assert!((1..500_000_000).contains(&propensity), "{decision}");
+    let replayed = node.json(&["model", "explain", "--decision", call]);
+    assert_eq!((&replayed["pick"]["offer"], &replayed["pick"]["mode"]), (&json!(offer), &json!("explored")), "{replayed}");
+
+    let forced = json!({"model": "openai/gpt-5-mini", "messages": [{"role": "user", "content": "write it"}], "max_tokens": 100});
+    let before = node.number("SELECT count(*) AS n FROM route_decisions WHERE mode = 'explored'");
+    for _ in 0..50 {
+        assert_eq!(node.post("/v1/chat/completions", &forced).head.header("x-vox-model"), Some("openai/gpt-5-mini"));
+    }
+    assert_eq!(node.number("SELECT count(*) AS n FROM route_decisions WHERE mode = 'explored'"), before, "a named model is never a trial");
 }
 
 /// Runs `vox` as somebody at a terminal would: `script` gives it one.
