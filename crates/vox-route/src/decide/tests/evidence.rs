@@ -176,7 +176,8 @@ fn rt_44_nothing_is_explored_where_it_may_not_be() {
             world.ask.exploring = Some(spent);
         }
     };
-    let changes: [(&str, Box<dyn Fn(&mut World)>); 8] = [
+    type Change = Box<dyn Fn(&mut World)>;
+    let changes: [(&str, Change); 8] = [
         ("off", Box::new(move |world| world.contract = off.clone())),
         ("not asked for", Box::new(|world| world.ask.exploring = None)),
         ("too complex", Box::new(|world| world.ask.complexity = 9)),
