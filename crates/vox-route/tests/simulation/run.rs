@@ -165,6 +165,8 @@ fn catalog(contract: &Contract, price_micros: &[i64]) -> Catalog {
         },
         lifecycle: Some(Lifecycle::Confirmed),
         context_tokens: Some(1_000_000),
+        // Nothing is known of what they are good at; inference would tell them by their context.
+        strengths: Some(vec!["generalist".into()]),
         ..Entry::new("p", &name(at))
     });
     let layer = Layer { source: "world".into(), trust: Trust::Bootstrap, entries: entries.collect() };
