@@ -153,6 +153,26 @@ fn rt_44_a_node_tries_what_it_does_not_know_and_says_how_likely_that_was() {
     assert_eq!(node.number("SELECT count(*) AS n FROM route_decisions WHERE mode = 'explored'"), before, "a named model is never a trial");
 }
 
+#[test]
+fn rt_59_an_old_decision_is_made_again_after_contract_and_catalog_changed() {
+    let (_fake, node) = hidden_rule();
+    let (call, offer) = auto(&node);
+    assert!(offer.starts_with("openai/"), "{offer}");
+    node.wait_number("SELECT count(*) AS n FROM route_decisions", 1);
+    let explained = || node.json(&["model", "explain", "--decision", &call]);
+    let before = explained();
+    node.home.write("config/models.yaml", "overrides:\n  openai/gpt-5-mini: { prices: { input: 90000000, output: 90000000 } }\n");
+    node.home.write("config/routing.yaml", "scoring: { failover_cost_micros: 9000 }\n");
+    until(PATIENCE, || auto(&node).1.starts_with("anthropic/").then_some(())).expect("the change moves the next pick");
+    let after = explained();
+    for part in ["pick", "candidates", "refused", "ask", "evidence"] {
+        assert!(!before[part].is_null(), "{part}: {before}");
+        assert_eq!(after[part], before[part], "{part}");
+    }
+    let unknown = node.vox(&["model", "explain", "--decision", "01a1ff4e-9523-72e1-8475-58c6bde77d3c", "--json"]);
+    assert_eq!(envelope(&unknown)["error"]["code"], "route.decision_unknown");
+}
+
 /// Runs `vox` as somebody at a terminal would: `script` gives it one.
 fn at_a_terminal(setup: &Setup, arguments: &str) -> (Option<i32>, String) {
     let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_vox"));
