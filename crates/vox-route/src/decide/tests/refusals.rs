@@ -99,6 +99,34 @@ fn the_number_that_failed_is_said() {
     assert!(world.decide().refused.iter().any(|refused| refused.reason == RefusalReason::TooSlow { p50_ms: 2000, max_ms: 1500 }));
 }
 
+/// A preferred family counts for a tenth less: it flips a gap of five percent, and none of twenty.
+#[test]
+fn rt_34_a_preferred_family_breaks_near_ties_only_and_cost_has_a_ceiling() {
+    let pair = |price: i64| {
+        let mut world = World::of(
+            Contract::builtin(),
+            vec![entry("one/a", Tier::Pro, price, price), entry("two/b", Tier::Pro, 10_000_000, 10_000_000)],
+        );
+        world.entry("one/a").family = Some("liked".into());
+        world
+    };
+    let gap = |world: &World| {
+        let decision = world.decide();
+        let j = |id: &str| decision.ranked.iter().find(|ranked| *ranked.offer.id == *id).unwrap().j.get() as f64;
+        j("one/a") / j("two/b")
+    };
+    let dearer_by = |wanted: f64| (10_000_000..).step_by(50_000).map(pair).find(|world| gap(world) >= wanted).unwrap();
+    let liking = |mut world: World| {
+        world.ask.prefer = Prefer::Family("liked".into());
+        world.decide().ranked[0].offer.id.to_string()
+    };
+    assert_eq!(dearer_by(1.05).decide().ranked[0].offer.id.as_ref(), "two/b");
+    assert_eq!((liking(dearer_by(1.05)), liking(dearer_by(1.2))), ("one/a".to_owned(), "two/b".to_owned()));
+    let mut thrifty = pair(900_000);
+    thrifty.ask.prefer = Prefer::Cost;
+    assert_eq!(refusal(&thrifty.decide(), "two/b"), "economy_ceiling");
+}
+
 #[test]
 fn soft_filters_are_lifted_in_order_and_only_when_nothing_is_left() {
     let mut world = tiers().asked("code_gen", 8, Prefer::None);
