@@ -62,8 +62,8 @@ impl Node {
     pub async fn post_outcome(&self, poster: &Poster, outcome: &PostOutcome) -> Result<OutcomePosted, Coded> {
         let random = || self.random_ten();
         let snapshot = self.snapshot();
-        let rules = OutcomeRules::builtin();
-        let intake = Intake { store: &self.store, rules: &rules, contract: &snapshot.contract, random: &random, now: self.now() };
+        let intake =
+            Intake { store: &self.store, rules: OutcomeRules::builtin(), contract: &snapshot.contract, random: &random, now: self.now() };
         let posted = post(&intake, poster, outcome, None).await?;
         self.refresh_evidence().await?;
         Ok(posted)

@@ -3,6 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use vox_base::{Coded, Document, InvalidConfig, Kind};
 
 /// Who says what became of a unit, from the one that counts most as shipped.
@@ -196,9 +197,12 @@ impl OutcomeRules {
     /// # Panics
     /// Never: a test reads the embedded file.
     #[must_use]
-    pub fn builtin() -> Self {
-        let document = Document::parse("model-evidence.v1.yaml", Self::YAML).expect("the embedded contract is read by a test");
-        Self::from_document(&document).expect("the embedded contract is read by a test")
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<OutcomeRules> = LazyLock::new(|| {
+            let document = Document::parse("model-evidence.v1.yaml", OutcomeRules::YAML).expect("the embedded contract is read by a test");
+            OutcomeRules::from_document(&document).expect("the embedded contract is read by a test")
+        });
+        &BUILTIN
     }
 
     /// Checks a document.

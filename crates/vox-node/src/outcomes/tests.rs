@@ -8,7 +8,7 @@ use vox_testkit::FixedClock;
 struct Home {
     store: Store,
     clock: FixedClock,
-    rules: OutcomeRules,
+    rules: &'static OutcomeRules,
     contract: Contract,
     next: AtomicU8,
     _dir: tempfile::TempDir,
@@ -57,7 +57,7 @@ impl Home {
 
     async fn post(&self, poster: &Poster, outcome: PostOutcome) -> Result<OutcomePosted, Coded> {
         let random = || [self.next.fetch_add(1, Ordering::Relaxed); 10];
-        let intake = Intake { store: &self.store, rules: &self.rules, contract: &self.contract, random: &random, now: self.clock.now() };
+        let intake = Intake { store: &self.store, rules: self.rules, contract: &self.contract, random: &random, now: self.clock.now() };
         post(&intake, poster, &outcome, None).await
     }
 }

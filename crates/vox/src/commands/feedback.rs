@@ -48,8 +48,7 @@ impl Feedback {
         let contract = context.config()?.contract;
         let entropy = context.entropy.clone();
         let random = move || ten(&*entropy);
-        let rules = OutcomeRules::builtin();
-        let intake = Intake { store: &store, rules: &rules, contract: &contract, random: &random, now: context.now() };
+        let intake = Intake { store: &store, rules: OutcomeRules::builtin(), contract: &contract, random: &random, now: context.now() };
         let posted = block_on(async {
             let outcome = self.outcome(&store, &random).await?;
             post(&intake, &Poster::Person, &outcome, self.comment.clone()).await
