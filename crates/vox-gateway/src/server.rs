@@ -4,11 +4,13 @@ use crate::router::Gateway;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use vox_host::relay::Relay;
 
 /// How far the node is from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,10 +88,11 @@ async fn connection(stream: TcpStream, gateway: Arc<Gateway>, mut phase: watch::
         .max_buf_size(MAX_HEADER_BYTES.max(8192))
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let relay = Relay::default();
     loop {
         tokio::select! {
             // A caller who breaks off or sends no HTTP concerns nobody else.
-            _ = connection.as_mut() => return,
+            _ = poll_fn(|cx| relay.poll(cx, |cx| connection.as_mut().poll(cx))) => return,
             changed = phase.changed() => {
                 connection.as_mut().graceful_shutdown();
                 if changed.is_err() { let _ = connection.await; return; }

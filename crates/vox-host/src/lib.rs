@@ -9,6 +9,7 @@ pub mod keychain;
 pub mod lock;
 pub mod paths;
 pub mod process;
+pub mod relay;
 pub mod socket;
 mod system;
 

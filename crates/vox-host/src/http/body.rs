@@ -67,16 +67,13 @@ impl IncomingBody {
         }
     }
 
-    /// Polls the body, and the connection that fills it: a body that has nothing asks, the connection reads, and the
-    /// body is asked again.
+    /// Polls the body, and the connection that fills it.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
+        let mut body = Pin::new(&mut self.inner);
+        match &mut self.carrier {
+            Some(carrier) => carrier.live.poll(cx, |cx| body.as_mut().poll_frame(cx)),
+            None => body.poll_frame(cx),
         }
-        if let Some(carrier) = &mut self.carrier {
-            carrier.live.drive(cx);
-        }
-        Pin::new(&mut self.inner).poll_frame(cx)
     }
 
     /// Reads the whole body, at most this many bytes.

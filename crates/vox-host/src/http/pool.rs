@@ -5,6 +5,7 @@
 
 use super::connect::Stream;
 use super::error::SendError;
+use crate::relay::Relay;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -34,6 +35,7 @@ pub(super) struct Destination {
 pub(super) struct Live {
     sender: SendRequest<Full<Bytes>>,
     connection: Pin<Box<Connection<Stream, Full<Bytes>>>>,
+    relay: Relay,
 }
 
 /// Connections that wait for the next request; clones share them.
@@ -55,29 +57,32 @@ pub(super) struct Failed {
 impl Live {
     pub(super) async fn open(stream: Stream) -> Result<Self, SendError> {
         let (sender, connection) = handshake(stream).await.map_err(SendError::from_exchange)?;
-        Ok(Self { sender, connection: Box::pin(connection) })
+        Ok(Self { sender, connection: Box::pin(connection), relay: Relay::default() })
     }
 
-    /// Lets the connection read and write what it can; returns whether it still lives.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.connection.as_mut().poll(cx).is_pending()
+    /// Polls what waits for this connection while the connection reads and writes what it can.
+    pub(super) fn poll<T>(&mut self, cx: &mut Context<'_>, mut waiting: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        let connection = &mut self.connection;
+        self.relay.poll(cx, |cx| {
+            if let Poll::Ready(ready) = waiting(cx) {
+                return Poll::Ready(ready);
+            }
+            // A connection that has ended leaves its reason with what waits for it.
+            let _ = connection.as_mut().poll(cx);
+            waiting(cx)
+        })
     }
 
     /// Returns whether the connection lives and has room for a request.
     fn is_ready(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx) && self.sender.is_ready()
+        let connection = &mut self.connection;
+        self.relay.poll(cx, |cx| connection.as_mut().poll(cx)).is_pending() && self.sender.is_ready()
     }
 
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
         let mut answer = pin!(self.sender.try_send_request(request));
-        let connection = &mut self.connection;
-        let answered = poll_fn(|cx| {
-            // A connection that has ended leaves its reason with the answer.
-            let _ = connection.as_mut().poll(cx);
-            answer.as_mut().poll(cx)
-        });
-        answered.await.map_err(|mut refused| {
+        poll_fn(|cx| self.poll(cx, |cx| answer.as_mut().poll(cx))).await.map_err(|mut refused| {
             let unsent = refused.take_message();
             Failed { error: SendError::from_exchange(refused.into_error()), unsent }
         })
