@@ -11,6 +11,7 @@ mod merge;
 mod observed;
 mod overlay;
 mod overrides;
+mod unlisted;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,7 @@ pub(crate) use merge::{plausible, valid_id};
 pub use observed::{Observed, PriceConfidence};
 pub use overlay::{OverlayRow, PriceOverlay};
 pub use overrides::{ModelsFile, OVERRIDES, Override};
+use unlisted::Unlisted;
 
 /// A (provider, model) pair able to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,7 @@ pub struct Catalog {
     confirmed: Vec<u32>,
     by_model: HashMap<Arc<str>, Vec<u32>>,
     by_native: HashMap<Arc<str>, Vec<u32>>,
+    unlisted: Unlisted,
     digest: Digest,
 }
 
@@ -133,7 +136,14 @@ impl Catalog {
     fn indexed(mut offers: Vec<Offer>) -> Self {
         offers.sort_by(|a, b| a.id.cmp(&b.id));
         let digest = Digest::of(&snapshot(&offers));
-        let mut catalog = Self { offers: Vec::new(), confirmed: Vec::new(), by_model: HashMap::new(), by_native: HashMap::new(), digest };
+        let mut catalog = Self {
+            offers: Vec::new(),
+            confirmed: Vec::new(),
+            by_model: HashMap::new(),
+            by_native: HashMap::new(),
+            unlisted: Unlisted::default(),
+            digest,
+        };
         let mut providers: HashMap<Arc<str>, Arc<str>> = HashMap::new();
         for (at, mut offer) in (0_u32..).zip(offers) {
             // One allocation per provider lets `decide` recognise a run of offers of the same provider by its pointer.
@@ -162,13 +172,26 @@ impl Catalog {
     /// Returns the offer of this provider under its own name for the model, or under the model id.
     #[must_use]
     pub fn find(&self, provider: &str, native_id: &str) -> Option<&Arc<Offer>> {
-        let wanted = || provider.bytes().chain([b'/']).chain(native_id.bytes());
-        match self.offers.binary_search_by(|offer| offer.id.bytes().cmp(wanted())) {
+        match self.offers.binary_search_by(|offer| offer.id.bytes().cmp(full_id(provider, native_id))) {
             Ok(at) => Some(&self.offers[at]),
-            Err(_) => self
-                .serving(native_id)
-                .find(|offer| &*offer.provider == provider)
-                .or_else(|| self.offers.iter().find(|offer| &*offer.provider == provider && offer.model_id.bytes().eq(wanted()))),
+            Err(_) => self.serving(native_id).find(|offer| &*offer.provider == provider).or_else(|| {
+                self.offers.iter().find(|offer| &*offer.provider == provider && offer.model_id.bytes().eq(full_id(provider, native_id)))
+            }),
+        }
+    }
+
+    /// Returns the offer that is named so, listed or not, and whether no list mentions it. One that is not listed runs on
+    /// the user's own machine if `local` says so.
+    pub(crate) fn find_or_make(&self, contract: &crate::Contract, provider: &str, native_id: &str, local: bool) -> (Arc<Offer>, bool) {
+        if let Some(offer) = self.unlisted.get((contract.digest(), local), provider, native_id) {
+            return (offer, true);
+        }
+        match self.find(provider, native_id) {
+            Some(offer) => (offer.clone(), false),
+            None => {
+                let offer = Offer::uncatalogued(contract, provider, native_id, local);
+                (self.unlisted.keep((contract.digest(), local), offer), true)
+            }
         }
     }
 
@@ -205,6 +228,11 @@ impl Catalog {
     pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes).map(Self::indexed)
     }
+}
+
+/// The bytes of `provider/native_id`.
+fn full_id(provider: &str, native_id: &str) -> impl Iterator<Item = u8> {
+    provider.bytes().chain([b'/']).chain(native_id.bytes())
 }
 
 fn snapshot<O: Serialize>(offers: &[O]) -> Vec<u8> {

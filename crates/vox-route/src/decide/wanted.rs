@@ -77,12 +77,8 @@ fn bare(catalog: &Catalog, name: &str) -> Vec<Arc<Offer>> {
 }
 
 fn explicit(contract: &Contract, catalog: &Catalog, board: &Board, view: &View, (provider, native_id): (&str, &str)) -> WantedOffers {
-    let listed = catalog.find(provider, native_id).cloned();
-    let unlisted = listed.is_none();
-    let named = listed.unwrap_or_else(|| {
-        let local = board.provider(provider).is_some_and(|state| state.local);
-        Arc::new(Offer::uncatalogued(contract, provider, native_id, local))
-    });
+    let local = board.provider(provider).is_some_and(|state| state.local);
+    let (named, unlisted) = catalog.find_or_make(contract, provider, native_id, local);
     if !view.ask.fallback || view.ask.forced {
         return WantedOffers { named: Some(named.clone()), unlisted, ..exactly(vec![named]) };
     }
