@@ -24,6 +24,8 @@ use tokio::sync::Notify;
 use vox_base::{Clock, Coded, Entropy, Id, IncarnationId, KeyId, Timestamp};
 use vox_host::fs;
 use vox_host::http::Http;
+use vox_route::Ask;
+use vox_route::decide::Account;
 use vox_store::Store;
 use vox_telemetry::SpanId;
 
@@ -61,8 +63,8 @@ pub struct Node {
     pub(crate) http: Http,
     pub(crate) offline: bool,
     pub(crate) profile: Option<String>,
-    /// What trying has cost since the node began; `None` where nothing is tried.
-    pub(crate) exploring: Option<Mutex<vox_route::decide::Account>>,
+    /// What trying has cost; `None` where nothing is tried.
+    pub(crate) exploring: Option<Mutex<Account>>,
     secrets: Secrets,
     config_dir: PathBuf,
     cache_dir: PathBuf,
@@ -80,6 +82,17 @@ pub struct Node {
     pub(crate) learning: tokio::sync::Mutex<Learning>,
     ending: Arc<Notify>,
     started_at: Timestamp,
+}
+
+/// How far back a decision is looked for that tells what exploring had spent.
+const EXPLORED_MS: i64 = 2 * 86_400_000;
+
+/// Returns what exploring has spent so far: what the newest decision was told, so that a restart forgives no debt but that
+/// of this one decision.
+async fn exploration_account(store: &Store, now: Timestamp) -> Result<Account, Coded> {
+    let last = store.last_routed(now.plus_millis(-EXPLORED_MS)).await?;
+    let spent = last.and_then(|row| Some((serde_json::from_str::<Ask>(&row.features_json).ok()?.exploring?, row.at)));
+    Ok(spent.map_or_else(Account::default, |(spent, at)| Account::resumed(spent, at)))
 }
 
 /// What the present snapshot and key table were made from.
@@ -123,6 +136,7 @@ impl Node {
         let sessions = Sessions::open(&store, &*options.entropy).await?;
         let ledger = Ledger::new(store.clone(), incarnation);
         ledger.load(&keys, now).await?;
+        let exploring = if options.explores { Some(Mutex::new(exploration_account(&store, now).await?)) } else { None };
         let node = Self {
             ledger,
             rates: RateBook::new(),
@@ -131,7 +145,7 @@ impl Node {
             http: options.http,
             offline: options.offline,
             profile: options.profile,
-            exploring: options.explores.then(Mutex::default),
+            exploring,
             secrets: options.secrets,
             config_dir: options.config_dir,
             cache_dir: options.cache_dir,

@@ -47,6 +47,15 @@ impl Store {
         self.write(move |tx| tx.insert(&decision)).await
     }
 
+    /// Returns the newest decision since a moment whose choice was left to routing.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn last_routed(&self, since: Timestamp) -> Result<Option<DecisionRow>, StoreError> {
+        let rest = "WHERE decision_id >= $1 AND mode IN ('scored', 'premium', 'explored') ORDER BY decision_id DESC LIMIT 1";
+        self.read(move |tx| tx.first(rest, &[DecisionId::new(since, [0; 10]).encode()])).await
+    }
+
     /// Returns a decision with its inputs; `None` for the newest one.
     ///
     /// # Errors

@@ -117,6 +117,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// Returns the account that a decision made at this moment was told of; what was open then has ended with its process.
+    #[must_use]
+    pub fn resumed(spent: Exploring, at: Timestamp) -> Self {
+        Self { spent: Exploring { n_open: 0, ..spent }, day: Some(at.start_of_day()) }
+    }
+
     /// Returns what a decision made now has to know.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> Exploring {

@@ -1,4 +1,5 @@
 use crate::Snapshot;
+use crate::rows::routing::DecisionRow;
 use crate::sample::{DAY_MS, NOON, decision, interaction_id};
 use crate::story::{Home, on_both_engines};
 use vox_base::{Digest, Id};
@@ -22,6 +23,19 @@ async fn a_decision_comes_back_with_the_inputs_it_was_made_from(home: Home) {
     assert_eq!(record.board.as_deref(), Some(&b"board"[..]));
     assert_eq!(store.decision(None).await.unwrap().unwrap().decision, row);
     assert_eq!(store.decision(Some(Id::from_bytes([1; 16]))).await.unwrap(), None);
+}
+
+on_both_engines!(the_last_decision_that_routing_made_is_found);
+async fn the_last_decision_that_routing_made_is_found(home: Home) {
+    let store = home.open();
+    for (hour, mode) in [(0, "scored"), (1, "explored"), (2, "explicit")] {
+        let at = NOON.plus_millis(hour * 3_600_000);
+        let id = Id::new(at, [hour as u8; 10]);
+        store.record_decision(DecisionRow { mode: mode.into(), ..decision(id, interaction_id(1, NOON), at) }).await.unwrap();
+    }
+    let found = async |since| store.last_routed(since).await.unwrap().map(|row| row.mode);
+    assert_eq!(found(NOON).await.as_deref(), Some("explored"));
+    assert_eq!(found(NOON.plus_millis(2 * 3_600_000)).await, None);
 }
 
 on_both_engines!(an_input_stays_while_it_is_kept_alive_and_goes_after_its_decisions);

@@ -151,21 +151,26 @@ async fn stop_signals(phase: watch::Sender<Phase>, gateway: Arc<Gateway>) -> End
     }
 }
 
-/// Takes changes in, and keeps the store small.
+/// Takes changes in, and keeps the store small, side by side: summing up takes its time.
 async fn care(node: Arc<Node>) -> Ended {
-    let mut refresh = tokio::time::interval(REFRESH);
-    refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut housekeeping = tokio::time::interval_at(tokio::time::Instant::now() + Duration::from_secs(60), HOUSEKEEPING);
-    loop {
-        tokio::select! {
-            _ = refresh.tick() => node.refresh().await,
-            _ = housekeeping.tick() => {
-                if let Err(error) = node.housekeeping().await {
-                    tracing::warn!(code = error.code, "old rows were not summed up: {error}");
-                }
+    let refreshing = async {
+        let mut refresh = tokio::time::interval(REFRESH);
+        refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            refresh.tick().await;
+            node.refresh().await;
+        }
+    };
+    let keeping_house = async {
+        let mut housekeeping = tokio::time::interval_at(tokio::time::Instant::now() + Duration::from_secs(60), HOUSEKEEPING);
+        loop {
+            housekeeping.tick().await;
+            if let Err(error) = node.housekeeping().await {
+                tracing::warn!(code = error.code, "old rows were not summed up: {error}");
             }
         }
-    }
+    };
+    tokio::join!(refreshing, keeping_house).0
 }
 
 fn check(context: &Context) -> Result {

@@ -151,6 +151,19 @@ fn rt_44_a_node_tries_what_it_does_not_know_and_says_how_likely_that_was() {
         assert_eq!(node.post("/v1/chat/completions", &forced).head.header("x-vox-model"), Some("openai/gpt-5-mini"));
     }
     assert_eq!(node.number("SELECT count(*) AS n FROM route_decisions WHERE mode = 'explored'"), before, "a named model is never a trial");
+
+    let told = |node: &Node| {
+        let (call, _) = auto(node);
+        node.call(&call);
+        let row = node.rows(&format!("SELECT features_json FROM route_decisions WHERE interaction_id = '{call}'")).remove(0);
+        let asked: Value = serde_json::from_str(row["features_json"].as_str().unwrap()).unwrap();
+        ["debt", "leaders"].map(|name| asked["exploring"][name].as_i64().unwrap())
+    };
+    let [debt, leaders] = told(&node);
+    assert!(debt > 0 && leaders > 0, "{debt} {leaders}");
+    let node = node.kill().restart();
+    let after = told(&node);
+    assert!(after[0] >= debt && after[1] >= leaders, "a restart forgives no debt: {after:?} after {debt} of {leaders}");
 }
 
 #[test]
