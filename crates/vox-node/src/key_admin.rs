@@ -338,14 +338,14 @@ fn one(stored: StoredKey, spent: &HashMap<&'static str, HashMap<String, NanoUsd>
             .find(|window| window.as_str() == budget.budget_window)
             .and_then(|window| window.end(now))
             .map(|at| at.to_string()),
-        window: budget.budget_window.into_owned(),
-        mode: budget.mode.into_owned(),
+        window: budget.budget_window.into(),
+        mode: budget.mode.into(),
     });
     KeyReport {
         budgets: budgets.collect(),
         key_id: account,
-        public_id: key.public_id.into_owned(),
-        name: key.name.into_owned(),
+        public_id: key.public_id.into(),
+        name: key.name.into(),
         state,
         parent_id: key.parent_id.map(|id| id.to_string()),
         models: key.models_json.and_then(|models| serde_json::from_str(&models).ok()),
@@ -357,8 +357,8 @@ fn one(stored: StoredKey, spent: &HashMap<&'static str, HashMap<String, NanoUsd>
         revoked_at: key.revoked_at.map(|at| at.to_string()),
         previous_valid_until: key.prev_valid_until.filter(|until| *until > now).map(|until| until.to_string()),
         created_at: key.created_at.to_string(),
-        created_by: key.created_by.into_owned(),
-        last_used_day: key.last_used_day.map(std::borrow::Cow::into_owned),
+        created_by: key.created_by.into(),
+        last_used_day: key.last_used_day.map(String::from),
     }
 }
 

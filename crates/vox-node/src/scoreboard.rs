@@ -102,10 +102,10 @@ async fn grouped(store: &Store, snapshot: &Snapshot, query: &ScoreQuery, group: 
 impl From<ScoreRow> for ScoreLine {
     fn from(row: ScoreRow) -> Self {
         Self {
-            provider: row.provider_canonical.into_owned(),
-            model: row.model.into_owned(),
-            task: row.task.into_owned(),
-            caller: row.caller_scope.into_owned(),
+            provider: row.provider_canonical.into(),
+            model: row.model.into(),
+            task: row.task.into(),
+            caller: row.caller_scope.into(),
             window_days: row.window_days,
             n_calls: row.n_calls,
             n_units: row.n_units,
@@ -113,7 +113,7 @@ impl From<ScoreRow> for ScoreLine {
             ci_low_ppm: row.ci_low_ppm,
             ci_high_ppm: row.ci_high_ppm,
             quality_ppm: row.quality_ppm,
-            confidence: row.confidence.into_owned(),
+            confidence: row.confidence.into(),
             p50_latency_ms: row.p50_latency_ms,
             p99_latency_ms: row.p99_latency_ms,
             p50_ttft_ms: row.p50_ttft_ms,

@@ -139,7 +139,7 @@ pub async fn report(store: &Store, query: &UsageQuery) -> Result<UsageReport, Co
 /// Returns the names of all keys, revoked ones too, by id.
 async fn key_names(store: &Store) -> Result<HashMap<String, String>, Coded> {
     let keys = store.keys().await?;
-    Ok(keys.into_iter().map(|stored| (stored.key.key_id.to_string(), stored.key.name.into_owned())).collect())
+    Ok(keys.into_iter().map(|stored| (stored.key.key_id.to_string(), stored.key.name.into())).collect())
 }
 
 fn sums(totals: &Totals) -> Sums {

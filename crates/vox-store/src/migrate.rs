@@ -156,7 +156,7 @@ fn unedited(connection: &Connection, file: File) -> Result<(), StoreError> {
     for row in applied {
         let known = of(file).any(|migration| migration.number == row.number && Digest::of(migration.sqlite.as_bytes()) == row.sha256);
         if !known {
-            return Err(StoreError::MigrationEdited { number: row.number, name: row.name.into_owned() });
+            return Err(StoreError::MigrationEdited { number: row.number, name: row.name.into() });
         }
     }
     Ok(())

@@ -15,13 +15,13 @@ use tokio::sync::{Semaphore, oneshot};
 /// Most operations in one commit.
 pub(crate) const BATCH_OPERATIONS: usize = 256;
 /// How long settled calls may wait for company.
-pub(crate) const LINGER: Duration = Duration::from_millis(5);
+pub(crate) const LINGER: Duration = Duration::from_millis(20);
 /// Most awaited operations in the queue.
 const QUEUE_OPERATIONS: usize = 8192;
 /// How long a full queue is waited for.
 const FULL_QUEUE_WAIT: Duration = Duration::from_secs(2);
 /// Empty rounds of [`LINGER`] after which the writer sleeps until it is woken.
-const WARM_ROUNDS: u32 = 20;
+const WARM_ROUNDS: u32 = 5;
 /// Idle time after which the log is truncated.
 const IDLE: Duration = Duration::from_secs(30);
 

@@ -3,11 +3,11 @@
 //! Generated row types implement [`Record`] with these; nouns use them for the few values they pass by hand.
 
 use crate::StoreError;
-use std::borrow::Cow;
 use vox_base::{Digest, Id, Micros, NanoUsd, Timestamp};
 
-/// Text of a row; borrowed where it is a constant.
-pub type Text = Cow<'static, str>;
+/// Text of a row. Most of it is a few bytes, which then need no memory of their own: rows are filled on one thread and
+/// written on another, and memory freed across threads is what costs.
+pub type Text = compact_str::CompactString;
 
 /// One value of a row, borrowed from whoever holds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -178,7 +178,10 @@ impl Encode for Text {
 
 impl Decode for Text {
     fn decode(value: Value<'_>) -> Option<Self> {
-        String::decode(value).map(Cow::Owned)
+        match value {
+            Value::Text(text) => Some(text.into()),
+            value => String::decode(value).map(Into::into),
+        }
     }
 }
 

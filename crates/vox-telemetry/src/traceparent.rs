@@ -50,10 +50,10 @@ impl Traceparent {
 impl SpanId {
     /// Returns its sixteen hexadecimal digits.
     #[must_use]
-    pub fn hex(&self) -> String {
+    pub fn hex(&self) -> [u8; 16] {
         let mut digits = [0; 16];
         put_hex(&mut digits, &self.0);
-        digits.iter().map(|digit| char::from(*digit)).collect()
+        digits
     }
 }
 

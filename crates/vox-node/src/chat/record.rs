@@ -13,14 +13,13 @@ use crate::ledger::Reserved;
 use crate::metrics::Ended;
 use crate::sessions::{Answered, Begun};
 use crate::snapshot::{Route, Snapshot};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vox_base::{CostSource, InteractionId, NanoUsd, Timestamp, TraceId, Usage};
 use vox_route::decide::Mode;
 use vox_route::{Ask, Decision, Failure, Offer};
-use vox_store::SettledCall;
 use vox_store::rows::gateway::Attempt;
+use vox_store::{SettledCall, Text};
 use vox_telemetry::{SpanId, Traceparent};
 use vox_wire::{StopReason, Tally};
 
@@ -377,10 +376,10 @@ impl Open {
         self.attempts.push(Attempt {
             interaction_id: self.interaction_id,
             attempt_number: count(self.attempts.len() as u64 + 1),
-            span_id: current.span_id.hex().into(),
-            provider: current.offer.provider.to_string().into(),
-            model: current.offer.native_id.to_string().into(),
-            credential_ref: current.route.credential.as_ref().map(|credential| credential.secret_id.clone().into()),
+            span_id: digits(current.span_id),
+            provider: (&*current.offer.provider).into(),
+            model: (&*current.offer.native_id).into(),
+            credential_ref: current.route.credential.as_ref().map(|credential| credential.secret_id.as_str().into()),
             outcome: outcome.into(),
             error_class: failed.map(|failed| failed.class.as_str().into()),
             error_text: failed.map(|failed| failed.message.chars().take(200).collect::<String>().into()),
@@ -388,7 +387,7 @@ impl Open {
             upstream_request_id: failed
                 .and_then(|failed| failed.request_id.clone())
                 .or_else(|| self.upstream_request_id.clone())
-                .map(Cow::Owned),
+                .map(Into::into),
             waited_ms: Some(count(current.waited_ms)),
             ttft_ms: self.first_token.filter(|_| tally.is_some()).map(millis),
             latency_ms: Some(millis(current.started.elapsed())),
@@ -454,6 +453,10 @@ impl Open {
             self.node.sessions.answered(session, &answered, at);
         }
     }
+}
+
+fn digits(span: SpanId) -> Text {
+    Text::from_utf8_lossy(&span.hex())
 }
 
 fn count(number: u64) -> i64 {

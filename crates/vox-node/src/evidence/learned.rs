@@ -169,7 +169,7 @@ fn same_unit(one: &OutcomeRow, other: &OutcomeRow) -> bool {
 fn unit(names: &Names, row: &OutcomeRow) -> Unit {
     Unit {
         offer: names.key(&row.provider_canonical, &row.model),
-        task: row.task.as_ref().into(),
+        task: row.task.as_str().into(),
         caller: row.caller_ref.as_deref().map(Arc::from),
         success: row.success.unwrap_or(false),
         weight_ppm: u32::try_from(row.weight_ppm * row.share_ppm / 1_000_000).unwrap_or(0),

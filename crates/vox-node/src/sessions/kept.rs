@@ -74,7 +74,7 @@ fn record(row: SessionRow) -> Option<(u128, Record)> {
         Some(Place { digest, went_on: bytes[16] & WENT_ON != 0, is_opening: bytes[16] & IS_OPENING != 0 })
     };
     let places = row.places.chunks_exact(PLACE_BYTES).filter_map(place).collect();
-    let arc = |text: Option<_>| text.map(|text: std::borrow::Cow<'static, str>| Arc::from(&*text));
+    let arc = |text: Option<_>| text.map(|text: vox_store::Text| Arc::from(&*text));
     let record = Record {
         parent: arc(row.parent_session_id),
         places,

@@ -173,8 +173,8 @@ fn decision(row: DecisionRow) -> DecisionReport {
         rules: of_asked("rules"),
         session: of_asked("session"),
         decision_id: row.decision_id.to_string(),
-        mode: row.mode.into_owned(),
-        reason: row.reason.into_owned(),
+        mode: row.mode.into(),
+        reason: row.reason.into(),
         chosen: text(row.chosen.as_deref()),
         task: text(row.task.as_deref()),
         task_source: text(row.task_source.as_deref()),
@@ -189,11 +189,11 @@ fn decision(row: DecisionRow) -> DecisionReport {
 fn attempt(row: Attempt) -> AttemptReport {
     AttemptReport {
         number: row.attempt_number,
-        span_id: row.span_id.into_owned(),
-        provider: row.provider.into_owned(),
-        model: row.model.into_owned(),
+        span_id: row.span_id.into(),
+        provider: row.provider.into(),
+        model: row.model.into(),
         secret_id: text(row.credential_ref.as_deref()),
-        outcome: row.outcome.into_owned(),
+        outcome: row.outcome.into(),
         error_class: text(row.error_class.as_deref()),
         error_text: text(row.error_text.as_deref()),
         http_status: row.http_status,
@@ -205,7 +205,7 @@ fn attempt(row: Attempt) -> AttemptReport {
         bytes_to_client: row.bytes_to_client,
         usage: json(row.usage_json.as_deref()),
         cost_nano_usd: row.cost_nano_usd.map(NanoUsd::get),
-        cost_source: row.cost_source.into_owned(),
+        cost_source: row.cost_source.into(),
     }
 }
 

@@ -56,7 +56,7 @@ async fn post(store: &Store, row: OutcomeRow) -> Posted {
 
 async fn counting(store: &Store) -> Vec<(String, Option<bool>)> {
     let rows = store.outcomes(NOON.plus_millis(-DAY_MS)).await.unwrap();
-    rows.into_iter().map(|row| (row.source.into_owned(), row.success)).collect()
+    rows.into_iter().map(|row| (row.source.into(), row.success)).collect()
 }
 
 on_both_engines!(the_best_source_of_a_unit_counts_and_of_equals_the_last);

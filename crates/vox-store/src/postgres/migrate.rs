@@ -141,7 +141,7 @@ fn unedited(session: &mut Session) -> Result<(), StoreError> {
             migration.number == row.number && migration.postgres.is_some_and(|sql| Digest::of(sql.as_bytes()) == row.sha256)
         };
         if !of(File::State).any(same) {
-            return Err(StoreError::MigrationEdited { number: row.number, name: row.name.into_owned() });
+            return Err(StoreError::MigrationEdited { number: row.number, name: row.name.into() });
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! The rows of a call that ended: the call itself, why this offer, and what it costs whom.
 
-use super::{Open, Outcome, count, millis};
-use std::borrow::Cow;
+use super::{Open, Outcome, count, digits, millis};
 use std::sync::Arc;
 use std::time::Duration;
 use vox_base::{CostSource, NanoUsd, Timestamp, Usage};
 use vox_route::{Ask, Offer};
+use vox_store::Text;
 use vox_store::rows::gateway::{BudgetEntry, Interaction};
 use vox_store::rows::routing::DecisionRow;
 use vox_wire::Tally;
@@ -30,27 +30,27 @@ impl Open {
         Interaction {
             interaction_id: self.interaction_id,
             trace_id: self.trace_id,
-            span_id: self.span_id.hex().into(),
-            parent_span_id: self.inbound.as_ref().map(|inbound| inbound.span.hex().into()),
+            span_id: digits(self.span_id),
+            parent_span_id: self.inbound.as_ref().map(|inbound| digits(inbound.span)),
             trace_origin: if self.inbound.is_some() { "inbound" } else { "local" }.into(),
-            session_id: self.call.session_name.take().map(Cow::Owned),
-            run_id: self.call.run.take().map(Cow::Owned),
+            session_id: self.call.session_name.take().map(Into::into),
+            run_id: self.call.run.take().map(Into::into),
             task_id: None,
             key_id: self.call.caller.as_ref().map(|caller| caller.key.key_id),
             dialect_in: Some(self.call.dialect.as_str().into()),
             endpoint: Some(self.call.endpoint.as_str().into()),
             requested_model: Some(std::mem::take(&mut self.call.requested_model).into()),
             decision_id: Some(self.interaction_id.cast()),
-            provider: offer.map(|offer| offer.provider.to_string().into()),
-            provider_canonical: current.map(|current| current.route.canonical.to_string().into()),
-            model: offer.map(|offer| offer.native_id.to_string().into()),
-            model_reported: tally.and_then(|tally| tally.model_reported.clone()).map(Cow::Owned),
-            task_category: Some(self.decision.task.to_string().into()),
+            provider: offer.map(|offer| (&*offer.provider).into()),
+            provider_canonical: current.map(|current| (&*current.route.canonical).into()),
+            model: offer.map(|offer| (&*offer.native_id).into()),
+            model_reported: tally.and_then(|tally| tally.model_reported.clone()).map(Into::into),
+            task_category: Some((&*self.decision.task).into()),
             strength_tag: None,
             complexity: Some(i64::from(self.decision.complexity)),
             outcome: outcome.as_str().into(),
             stop_reason: tally.and_then(|tally| tally.stop).map(|stop| stop.as_str().into()),
-            stop_reason_raw: tally.and_then(|tally| tally.stop_raw.clone()).map(Cow::Owned),
+            stop_reason_raw: tally.and_then(|tally| tally.stop_raw.clone()).map(Into::into),
             streamed: self.call.stream,
             translated: current.is_some_and(|current| current.translated),
             attempts: count(n_attempts as u64),
@@ -88,8 +88,8 @@ impl Open {
             at: self.now,
             caller_ref: self.call.caller.as_ref().map(|caller| caller.key.public_id.clone()),
             session_ref: None,
-            task: Some(self.decision.task.to_string().into()),
-            task_source: Some(self.ask.task_source.clone().into()),
+            task: Some((&*self.decision.task).into()),
+            task_source: Some(self.ask.task_source.as_str().into()),
             complexity: Some(i64::from(self.decision.complexity)),
             complexity_raw: Some(self.ask.complexity_raw),
             features_json: features(&self.ask),
@@ -99,7 +99,7 @@ impl Open {
             seed: i64::from_ne_bytes(self.decision.seed.to_ne_bytes()),
             mode: self.decision.mode.as_str().into(),
             reason: self.decision.reason.as_str().into(),
-            chosen: pick.map(|pick| pick.offer.id.to_string().into()),
+            chosen: pick.map(|pick| (&*pick.offer.id).into()),
             propensity_ppb: pick.map(|_| count(self.decision.propensity_ppb)),
             epsilon_ppm: Some(i64::from(self.decision.epsilon_ppm)),
             lambda_milli: Some(self.ask.lambda_milli.into()),
@@ -124,13 +124,13 @@ impl Open {
 }
 
 /// Returns what was asked, without its text.
-fn features(ask: &Ask) -> Cow<'static, str> {
+fn features(ask: &Ask) -> Text {
     let mut json = Vec::with_capacity(512);
     let written = serde_json::to_writer(&mut json, ask).is_ok();
     String::from_utf8(json).ok().filter(|_| written).unwrap_or_else(|| "{}".to_owned()).into()
 }
 
-fn server_tools(tally: &Tally) -> Option<Cow<'static, str>> {
+fn server_tools(tally: &Tally) -> Option<Text> {
     if tally.server_tools.is_empty() {
         return None;
     }
@@ -140,7 +140,7 @@ fn server_tools(tally: &Tally) -> Option<Cow<'static, str>> {
 }
 
 /// The provider's own words about absurd usage, so that a person can judge them.
-fn flags(tally: Option<&Tally>) -> Cow<'static, str> {
+fn flags(tally: Option<&Tally>) -> Text {
     let raw: Option<String> = tally.and_then(|tally| tally.usage_raw.clone()).map(|raw| raw.chars().take(500).collect());
     serde_json::json!({ "usage_suspect": true, "usage_raw": raw }).to_string().into()
 }
