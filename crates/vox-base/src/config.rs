@@ -1,13 +1,17 @@
-//! Configuration documents: YAML (and so JSON) read into nodes that remember their file and line, merged layer over
-//! layer, and decoded into Rust types with errors that name file, line and key.
+//! Configuration documents: YAML (and so JSON), and a project's TOML, read into nodes that remember their file and line,
+//! merged layer over layer, and decoded into Rust types with errors that name file, line and key.
 //!
 //! Reading the file is the caller's business; ranges and cross references are checked by the type's owner, which
 //! reports them through [`Document::fault`] so that they carry the same place.
 
 mod decode;
 mod parse;
+mod toml;
 
 use std::sync::Arc;
+
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+const MAX_DEPTH: usize = 64;
 
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +82,20 @@ impl Document {
     /// or a key that is not text, or is not YAML.
     pub fn parse(file: &str, text: &str) -> Result<Self, InvalidConfig> {
         parse::document(file, text).map(|root| Self { root })
+    }
+
+    /// Parses a TOML document.
+    ///
+    /// # Errors
+    /// The text is over 4 MiB, nested deeper than 64 levels, or is not TOML.
+    pub fn parse_toml(file: &str, text: &str) -> Result<Self, InvalidConfig> {
+        toml::document(file, text).map(|root| Self { root })
+    }
+
+    /// Returns what stands below a dotted path as a document of its own.
+    #[must_use]
+    pub fn part(&self, path: &str) -> Option<Self> {
+        self.at(path).map(|root| Self { root: root.clone() })
     }
 
     /// Returns the outermost value.

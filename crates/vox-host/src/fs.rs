@@ -245,6 +245,22 @@ pub fn with_extension(directory: &Path, extension: &str) -> Vec<std::path::PathB
     files
 }
 
+/// Returns the nearest file of a name in a directory or one above it. The search ends in a directory that holds `last`,
+/// and in any case at the root of the file system.
+#[must_use]
+pub fn find_upwards(from: &Path, name: &str, last: &str) -> Option<PathBuf> {
+    for directory in from.ancestors() {
+        let file = directory.join(name);
+        if file.is_file() {
+            return Some(file);
+        }
+        if directory.join(last).exists() {
+            return None;
+        }
+    }
+    None
+}
+
 /// Checks that only its owner, who is this user, may read or write a file or directory.
 ///
 /// # Errors

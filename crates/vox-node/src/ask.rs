@@ -7,7 +7,7 @@ use crate::keys::Caller;
 use crate::snapshot::Snapshot;
 use vox_base::{Coded, Kind, NanoUsd};
 use vox_route::catalog::Capabilities;
-use vox_route::{Ask, Capability, Prefer, Privacy, parse_name};
+use vox_route::{Ask, Capability, Privacy, name::parse_preference, parse_name};
 use vox_wire::{Chat, Needs};
 
 /// What a caller may say beside the request: `x-vox-*` headers, body metadata, or flags.
@@ -83,7 +83,10 @@ pub fn build(snapshot: &Snapshot, question: &Question<'_>) -> Result<Ask, Coded>
     ask.max_output_tokens = question.max_output_tokens;
     ask.ceiling = hints.budget;
     ask.max_latency_ms = hints.max_latency_ms;
-    ask.prefer = hints.prefer.as_deref().map_or(Prefer::None, Prefer::from_name);
+    // What the rules prefer was written before the catalog was known, so it is looked up here too.
+    if let Some(name) = hints.prefer.as_deref().or(contract.rules().prefer.as_deref()) {
+        ask.prefer = parse_preference(name, contract, &snapshot.catalog)?;
+    }
     ask.privacy = Privacy::default();
     ask.offline = question.offline;
     ask.dialect = question.chat.dialect.as_str().into();

@@ -28,6 +28,6 @@ pub mod snapshot;
 pub mod trace;
 pub mod usage;
 
-pub use config::{Config, Variables};
+pub use config::{Config, PROJECT, Variables};
 pub use metrics::Metrics;
 pub use node::{Node, NodeOptions};

@@ -37,6 +37,8 @@ pub struct NodeOptions {
     pub secrets: Secrets,
     /// Where the user's configuration is.
     pub config_dir: PathBuf,
+    /// The file of the project for which is decided; a node that serves others has none.
+    pub project: Option<PathBuf>,
     /// Where the model catalog is cached.
     pub cache_dir: PathBuf,
     /// What the environment says of the configuration.
@@ -67,6 +69,7 @@ pub struct Node {
     pub(crate) exploring: Option<Mutex<Account>>,
     secrets: Secrets,
     config_dir: PathBuf,
+    project: Option<PathBuf>,
     cache_dir: PathBuf,
     variables: Variables,
     clock: Arc<dyn Clock>,
@@ -119,12 +122,13 @@ impl Node {
             tracing::warn!(held = recovered.held, "calls of a process that died are held: `vox usage --held`");
         }
         store.open_intents(incarnation)?;
-        let files = watched(&options.config_dir, &options.cache_dir);
+        let files = watched(&options.config_dir, options.project.as_deref(), &options.cache_dir);
         let secrets_version = options.secrets.version().await?;
         options.secrets.refresh().await?;
         let origins = Origins {
             secrets: &options.secrets,
             config_dir: &options.config_dir,
+            project: options.project.as_deref(),
             cache_dir: &options.cache_dir,
             variables: &options.variables,
             store: &store,
@@ -148,6 +152,7 @@ impl Node {
             exploring,
             secrets: options.secrets,
             config_dir: options.config_dir,
+            project: options.project,
             cache_dir: options.cache_dir,
             variables: options.variables,
             clock: options.clock,
@@ -172,7 +177,7 @@ impl Node {
     pub async fn refresh(&self) {
         let now = self.now();
         let seen = self.seen.lock().clone();
-        let files = watched(&self.config_dir, &self.cache_dir);
+        let files = watched(&self.config_dir, self.project.as_deref(), &self.cache_dir);
         let secrets_version = self.secrets.version().await.unwrap_or(seen.secrets_version);
         if files != seen.files || secrets_version != seen.secrets_version {
             self.rebuild().await;
@@ -215,6 +220,7 @@ impl Node {
         let origins = Origins {
             secrets: &self.secrets,
             config_dir: &self.config_dir,
+            project: self.project.as_deref(),
             cache_dir: &self.cache_dir,
             variables: &self.variables,
             store: &self.store,
@@ -375,8 +381,8 @@ impl Node {
 }
 
 /// Returns the files a snapshot is made from, with the times they were changed.
-fn watched(config_dir: &Path, cache_dir: &Path) -> Vec<(PathBuf, Option<i128>)> {
-    let mut files = Config::files(config_dir);
+fn watched(config_dir: &Path, project: Option<&Path>, cache_dir: &Path) -> Vec<(PathBuf, Option<i128>)> {
+    let mut files = Config::files(config_dir, project);
     files.push(cache_dir.join(discovery::CACHE_FILE));
     files.into_iter().map(|file| (file.clone(), fs::modified_ns(&file))).collect()
 }
@@ -385,6 +391,7 @@ fn watched(config_dir: &Path, cache_dir: &Path) -> Vec<(PathBuf, Option<i128>)> 
 struct Origins<'a> {
     secrets: &'a Secrets,
     config_dir: &'a Path,
+    project: Option<&'a Path>,
     cache_dir: &'a Path,
     variables: &'a Variables,
     store: &'a Store,
@@ -392,8 +399,8 @@ struct Origins<'a> {
 
 /// Reads configuration and catalog into a snapshot.
 async fn build(origins: Origins<'_>, now: Timestamp) -> Result<Snapshot, Coded> {
-    let Origins { secrets, config_dir, cache_dir, variables, store } = origins;
-    let config = Config::read(config_dir, variables, secrets.registry())?;
+    let Origins { secrets, config_dir, project, cache_dir, variables, store } = origins;
+    let config = Config::read(config_dir, project, variables, secrets.registry())?;
     let charged = store.pricing().await?;
     let (snapshot, warnings) = discovery::assemble(config, &|id| value(secrets, id), cache_dir, &charged, now)?;
     for warning in warnings {

@@ -1,7 +1,8 @@
 //! The routing contract: the only hand-maintained rules of routing, as one value.
 //!
-//! `contracts/orchestration/model-routing.v1.yaml` is the commented default; a user's file is laid over it key by key
-//! before it arrives here. Form is checked by serde, ranges and cross references by `check`.
+//! `contracts/orchestration/model-routing.v1.yaml` is the commented default; `layers` lays the files of a user and of a
+//! project over it key by key. Form is checked by serde, ranges and cross references by `check`, what a project may say by
+//! `narrow`.
 
 mod check;
 pub mod classification;
@@ -9,6 +10,8 @@ mod discovery;
 mod evidence;
 mod exploration;
 mod inference;
+mod layers;
+mod narrow;
 mod scoring;
 mod setbacks;
 
@@ -26,6 +29,8 @@ pub use discovery::{Discovery, SourceRules};
 pub use evidence::{DriftRules, EvidenceRules, PseudoCounts};
 pub use exploration::ExplorationRules;
 pub use inference::{CapabilityInference, CapabilityRule, StrengthRule};
+pub use layers::{KeyShown, LayerError, LayerKind, Layers, Place, Shadowed};
+pub use narrow::ProjectError;
 pub use scoring::{LatencyBands, Presets, Priors, Scoring, Weights};
 pub use setbacks::{Escalate, PenaltyRules};
 
@@ -82,8 +87,11 @@ pub struct Rules {
     pub premium_alias: BTreeMap<String, String>,
     /// Names under `vox/`: a model id, `family:<name>` or `task:<name>`.
     pub aliases: BTreeMap<String, String>,
-    /// Model ids never routed to, even if a source lists them.
+    /// What is never called: ids of models or offers, or patterns of them in which `*` stands for any text.
     pub retired_ids: Vec<String>,
+    /// What a request prefers that does not say so: `cost`, `quality`, `speed`, `local`, or a family of models.
+    #[serde(default)]
+    pub prefer: Option<String>,
     /// Blended price (three parts input, one part output) above which an offer is left out under `prefer cost`.
     #[schemars(with = "i64")]
     pub economy_ceiling_micros_per_mtok: Micros,

@@ -1,6 +1,6 @@
 //! What a caller means by a model name.
 
-use crate::{Catalog, Contract};
+use crate::{Catalog, Contract, Prefer};
 use serde::{Deserialize, Serialize};
 use vox_base::{Coded, Kind};
 
@@ -32,6 +32,14 @@ pub enum NameError {
     /// No model, provider or alias has this name.
     #[error("no model is called `{name}`")]
     ModelUnknown {
+        /// The name.
+        name: String,
+        /// Up to three names like it.
+        near: Vec<String>,
+    },
+    /// A request prefers something that does not exist.
+    #[error("nothing is called `{name}` that could be preferred")]
+    PreferenceUnknown {
         /// The name.
         name: String,
         /// Up to three names like it.
@@ -86,6 +94,24 @@ pub fn check_task(task: &str, contract: &Contract) -> Result<(), NameError> {
     Err(NameError::TaskUnknown { name: task.to_owned(), names: contract.rules().task_categories.clone() })
 }
 
+/// Understands what a request prefers: one of four words, an alias, a family or a model of the catalog.
+///
+/// # Errors
+/// The name is none of them.
+pub fn parse_preference(name: &str, contract: &Contract, catalog: &Catalog) -> Result<Prefer, NameError> {
+    let prefer = Prefer::from_name(name);
+    let Prefer::Family(family) = &prefer else { return Ok(prefer) };
+    let aliases = &contract.rules().aliases;
+    let plain = family.strip_prefix("family:").unwrap_or(family);
+    if aliases.contains_key(family) || catalog.offers().iter().any(|offer| *offer.family == *plain || *offer.model_id == **family) {
+        return Ok(prefer);
+    }
+    let words = ["cost", "quality", "speed", "local"].map(str::to_owned);
+    let families = catalog.offers().iter().map(|offer| offer.family.to_string());
+    let known = words.into_iter().chain(aliases.keys().cloned()).chain(families);
+    Err(NameError::PreferenceUnknown { name: name.to_owned(), near: nearest(name, known) })
+}
+
 fn unknown(name: &str, contract: &Contract, catalog: &Catalog) -> NameError {
     let own = contract.rules().aliases.keys().map(|alias| format!("vox/{alias}")).chain(["vox/auto".to_owned()]);
     let ids = catalog.offers().iter().flat_map(|offer| [offer.id.to_string(), offer.native_id.to_string(), offer.model_id.to_string()]);
@@ -93,7 +119,7 @@ fn unknown(name: &str, contract: &Contract, catalog: &Catalog) -> NameError {
 }
 
 /// Returns up to three of these names that hold the given one or differ from it by few letters, nearest first.
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
     let text: String = name.to_lowercase().chars().take(200).collect();
     let name: Vec<char> = text.chars().collect();
     let far = (name.len() / 3).max(2);
@@ -108,6 +134,12 @@ fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
     near.sort();
     near.dedup();
     near.into_iter().take(MAX_NEAR).map(|(_, known)| known).collect()
+}
+
+/// Returns whether a name may be another one misspelt.
+#[must_use]
+pub fn is_near(name: &str, known: &str) -> bool {
+    distance(&name.to_lowercase().chars().collect::<Vec<_>>(), known) <= 2
 }
 
 /// Returns the least number of letters to insert, drop or replace (Levenshtein 1966).
@@ -148,6 +180,11 @@ impl From<NameError> for Coded {
             NameError::ModelUnknown { near, .. } => Self::new(Kind::Usage, "route.model_unknown", message)
                 .expected(format!("a name such as `{}`", near.join("`, `")))
                 .next("vox model list"),
+            NameError::PreferenceUnknown { near, .. } => {
+                let near = near.iter().map(|name| format!("`{name}`, ")).collect::<String>();
+                let expected = format!("{near}`cost`, `quality`, `speed`, `local`, an alias or a family of models");
+                Self::new(Kind::Usage, "gateway.hint_invalid", message).at("prefer").expected(expected).next("vox model list")
+            }
             NameError::TaskUnknown { names, .. } => {
                 Self::new(Kind::Usage, "route.task_unknown", message).expected(format!("one of {}", names.join(", ")))
             }

@@ -33,6 +33,11 @@ impl Environment {
         self.0.get(name).cloned()
     }
 
+    /// Returns the directory in which vox was started, if it is still there.
+    pub(crate) fn current_dir(&self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
+    }
+
     /// Returns the path of this program.
     pub(crate) fn program(&self) -> Result<PathBuf, Coded> {
         std::env::current_exe()

@@ -7,6 +7,7 @@ use crate::config::Environment;
 use crate::output::Output;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use vox_base::{Clock, Coded, Entropy, Timestamp};
@@ -117,12 +118,22 @@ impl Context {
 
     /// Opens a node in this process: the same calls, store and secrets as the served one.
     pub(crate) async fn open_node(&self) -> Result<Arc<Node>, Coded> {
+        self.open_node_of(None).await
+    }
+
+    /// Opens a node in this process that decides as the project here wants it.
+    pub(crate) async fn open_node_here(&self) -> Result<Arc<Node>, Coded> {
+        self.open_node_of(self.project()).await
+    }
+
+    async fn open_node_of(&self, project: Option<PathBuf>) -> Result<Arc<Node>, Coded> {
         let dirs = self.dirs()?;
         let store = self.store()?;
         let options = NodeOptions {
             secrets: self.secrets(Some(store.clone()))?,
             store,
             config_dir: dirs.config.path,
+            project,
             cache_dir: dirs.cache.path,
             variables: self.variables(),
             profile: self.env.text("VOX_ROUTE_POLICY_PROFILE").map(str::to_owned),
@@ -191,7 +202,21 @@ impl Context {
 
     /// Reads the configuration directory.
     pub(crate) fn config(&self) -> Result<Config, Coded> {
-        Config::read(&self.dirs()?.config.path, &self.variables(), &vox_vault::Registry::builtin())
+        self.config_of(None)
+    }
+
+    /// Reads the configuration directory, and what the project here says of it.
+    pub(crate) fn config_here(&self) -> Result<Config, Coded> {
+        self.config_of(self.project().as_deref())
+    }
+
+    fn config_of(&self, project: Option<&Path>) -> Result<Config, Coded> {
+        Config::read(&self.dirs()?.config.path, project, &self.variables(), &vox_vault::Registry::builtin())
+    }
+
+    /// Returns the file of the project in which vox was started: the nearest one up to the root of its repository.
+    fn project(&self) -> Option<PathBuf> {
+        vox_host::fs::find_upwards(&self.env.current_dir()?, vox_node::PROJECT, ".git")
     }
 
     /// Returns how long the node drains, where the environment says so.

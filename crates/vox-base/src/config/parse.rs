@@ -1,11 +1,8 @@
 //! Turns YAML events into nodes and refuses what a configuration file has no use for.
 
-use super::{InvalidConfig, Node, Value};
+use super::{InvalidConfig, MAX_BYTES, MAX_DEPTH, Node, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use std::sync::Arc;
-
-const MAX_BYTES: usize = 4 * 1024 * 1024;
-const MAX_DEPTH: usize = 64;
 
 pub(super) fn document(file: &str, text: &str) -> Result<Node, InvalidConfig> {
     let mut reader = Reader { file: file.into(), parser: Parser::new_from_str(text.trim_start_matches('\u{feff}')), line: 1 };

@@ -90,3 +90,19 @@ fn scalars_follow_the_core_schema() {
         ]
     );
 }
+
+#[test]
+fn toml_makes_the_same_nodes_and_knows_the_line_of_each_key() {
+    let text = "top = 1\n\n[routing]\nretired_ids = { add = [\"a/b\"] }\nratio = 0.5\n[routing.policy]\nfree.day = 2026-11-21\n[[many]]\nx = [\n  1,\n  2,\n]\n";
+    let doc = Document::parse_toml("Vox.toml", text).unwrap();
+    let place = |path: &str| doc.at(path).map(|node| (node.value.clone(), node.line));
+    assert_eq!(place("top"), Some((Value::Int(1), 1)));
+    assert_eq!(place("routing.retired_ids.add[0]"), Some((Value::Text("a/b".into()), 4)));
+    assert_eq!(place("routing.ratio"), Some((Value::Real("0.5".into()), 5)));
+    assert_eq!(place("routing.policy.free.day"), Some((Value::Text("2026-11-21".into()), 7)));
+    assert_eq!(place("many[0].x[1]"), Some((Value::Int(2), 11)));
+    assert_eq!(doc.part("routing").unwrap().fault("policy.free", "no").to_string(), "Vox.toml:7: `policy.free`: no");
+    let error = Document::parse_toml("Vox.toml", "a = 1\nb = \n").unwrap_err().to_string();
+    assert!(error.starts_with("Vox.toml:2: not TOML: "), "{error}");
+    assert!(Document::parse_toml("Vox.toml", "a = 1\na = 2\n").unwrap_err().to_string().starts_with("Vox.toml:2: "));
+}

@@ -93,3 +93,20 @@ fn the_cache_is_tagged_once() {
     create_cache_dir(&cache, &entropy).unwrap();
     assert_eq!(read(&tag, 999).unwrap(), b"mine");
 }
+
+#[test]
+fn rt_42_a_file_is_looked_for_upwards_as_far_as_the_repository_goes() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |path: &str| home.path().join(path);
+    std::fs::create_dir_all(at("a/b/c")).unwrap();
+    let found = |from: &str| find_upwards(&at(from), "Vox.toml", ".git");
+    assert_eq!(found("a/b/c"), None);
+    std::fs::write(at("Vox.toml"), "").unwrap();
+    assert_eq!(found("a/b/c"), Some(at("Vox.toml")));
+    std::fs::write(at("a/b/.git"), "").unwrap();
+    assert_eq!((found("a/b/c"), found("a")), (None, Some(at("Vox.toml"))));
+    std::fs::write(at("a/b/Vox.toml"), "").unwrap();
+    assert_eq!(found("a/b/c"), Some(at("a/b/Vox.toml")), "beside `.git` it is the repository's own");
+    std::fs::create_dir(at("a/b/c/Vox.toml")).unwrap();
+    assert_eq!(found("a/b/c"), Some(at("a/b/Vox.toml")), "a directory is no file");
+}

@@ -66,7 +66,8 @@ impl Home {
 /// A configuration without files of the user's but these.
 fn config(contract: Contract, providers: Providers) -> Config {
     let (models, prices) = (vox_route::catalog::ModelsFile::default(), vox_route::catalog::PriceOverlay::builtin());
-    Config { settings: crate::settings::Settings::builtin(), providers, contract, models, prices }
+    let layers = vox_route::contract::Layers::shipped();
+    Config { settings: crate::settings::Settings::builtin(), providers, contract, layers, models, prices }
 }
 
 fn entry(fake: &FakeProvider) -> String {

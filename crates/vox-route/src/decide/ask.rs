@@ -165,7 +165,7 @@ impl Ask {
             ceiling: None,
             allow_unpriced: true,
             max_latency_ms: None,
-            prefer: Prefer::None,
+            prefer: contract.rules().prefer.as_deref().map_or(Prefer::None, Prefer::from_name),
             profile: None,
             privacy: Privacy::default(),
             offline: false,

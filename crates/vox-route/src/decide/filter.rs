@@ -7,6 +7,7 @@ use crate::catalog::{Locality, Offer, PriceState};
 use crate::contract::{Profile, TaskRules};
 use crate::decide::Prefer;
 use crate::evidence::{EvidenceLevel, Posterior, Standing};
+use crate::name::fits;
 use crate::{Board, Contract, Wanted, price};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -189,7 +190,7 @@ impl<'a> View<'a> {
 
     fn retired(&self, offer: &Offer) -> Option<RefusalReason> {
         let retired = &self.contract.rules().retired_ids;
-        retired.iter().any(|id| **id == *offer.model_id || **id == *offer.id).then_some(RefusalReason::Retired)
+        retired.iter().any(|id| fits(id, &offer.model_id) || fits(id, &offer.id)).then_some(RefusalReason::Retired)
     }
 
     fn capability(&self, offer: &Offer) -> Option<RefusalReason> {

@@ -89,7 +89,7 @@ impl Chat {
     }
 
     async fn once(&self, context: &Context, question: &str) -> Result {
-        let node = context.open_node().await?;
+        let node = context.open_node_here().await?;
         let messages = message::first(self, question)?;
         let turn = Turn::new(&node, self, &messages)?;
         let outcome = turn.run(context, self.no_stream || context.out.json).await;

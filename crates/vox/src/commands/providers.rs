@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Instant;
 use vox_base::{Coded, Kind, NanoUsd};
+use vox_node::Config;
 use vox_node::chat::{Call, Hints, ReplyBody};
 use vox_node::discovery;
 use vox_node::providers::Provider;
@@ -55,6 +56,11 @@ impl Providers {
 impl Context {
     /// Returns what a node would read right now; makes nothing and opens no connection.
     pub(crate) fn preview(&self) -> Result<Snapshot> {
+        self.preview_of(self.config()?)
+    }
+
+    /// Returns what a node would read right now with this configuration; makes nothing and opens no connection.
+    pub(crate) fn preview_of(&self, config: Config) -> Result<Snapshot> {
         let store = self.existing_store()?;
         let charged = match &store {
             Some(store) => block_on(store.pricing())??,
@@ -62,7 +68,7 @@ impl Context {
         };
         let secrets = self.secrets(store)?;
         block_on(secrets.refresh())??;
-        let (snapshot, warnings) = discovery::preview(self.config()?, &secrets, &self.dirs()?.cache.path, &charged, self.now())?;
+        let (snapshot, warnings) = discovery::preview(config, &secrets, &self.dirs()?.cache.path, &charged, self.now())?;
         for warning in warnings.iter().filter(|warning| matches!(&*warning.source, "cache" | OVERRIDES)) {
             self.out.warn(&warning.to_string());
         }

@@ -17,6 +17,7 @@ mod limits;
 mod model;
 mod money;
 mod outcomes;
+mod project;
 mod sdk;
 mod secrets;
 mod shared;

@@ -27,7 +27,7 @@ impl Home {
             vox_version: "0.0.0",
             store_id: Id::new(clock.now(), [1; 10]),
         };
-        let config = Config::read(dir.path(), &Variables::default(), &Registry::builtin()).unwrap();
+        let config = Config::read(dir.path(), None, &Variables::default(), &Registry::builtin()).unwrap();
         let (snapshot, _) = crate::discovery::assemble(config, &|_| None, dir.path(), &[], clock.now()).unwrap();
         Self { store: Store::open(options).unwrap(), snapshot, clock, _dir: dir }
     }

@@ -209,6 +209,7 @@ fn rule_rows(rows: &mut Vec<Row>) {
     rows.push(row("penalties.ttl_s", "60", |c: &Contract| format!("{:?}", c.penalty_until(0, NOW))));
     rows.push(row("waiver_order", "[]", |c: &Contract| with(c, only_strange)));
     rows.push(row("retired_ids", "[one/pro]", plain));
+    rows.push(row("prefer", "speed", |c: &Contract| with(c, |_| {})));
     rows.push(row("economy_ceiling_micros_per_mtok", "100", |c: &Contract| scored(c, "code_gen", 4, Prefer::Cost)));
     rows.push(row("safety.max_cost_micros_per_request", "100", plain));
     rows.push(row("admission.mode", "all", |c: &Contract| with(c, |world| world.entry("one/pro").lifecycle = None)));

@@ -20,7 +20,7 @@ struct Conversation<'a> {
 
 /// Talks until `/quit`, the end of input, or a second Ctrl-C.
 pub(super) async fn run(context: &Context, chat: &Chat) -> Result {
-    let node = context.open_node().await?;
+    let node = context.open_node_here().await?;
     context.out.note("ask something; /help lists commands, /quit ends");
     let chat = Chat {
         prompt: None,

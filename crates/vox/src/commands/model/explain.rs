@@ -7,9 +7,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
-use vox_base::{Coded, Kind, NanoUsd, Timestamp};
+use vox_base::{Coded, Document, Kind, NanoUsd, Timestamp};
+use vox_node::Config;
 use vox_node::ask::{Hints, Question, build};
 use vox_node::trace::{Replayed, replay};
+use vox_route::contract::{KeyShown, LayerKind, Layers};
 use vox_route::explain::{Candidate, RefusedShown, WhyNot, all_refusals, why_not};
 use vox_route::{Explanation, decide};
 use vox_wire::{Chat, Dialect, Endpoint};
@@ -17,7 +19,7 @@ use vox_wire::{Chat, Dialect, Endpoint};
 /// Explain which model would answer a question, or why one did. Opens no connection and writes nothing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  vox model explain \"fix this bug\" --task debugging --complexity 8\n  vox model explain --decision last\n  vox model explain \"hi\" --max-usd 0.01 --why-not anthropic/claude-opus-4-7"
+    after_help = "Examples:\n  vox model explain \"fix this bug\" --task debugging --complexity 8\n  vox model explain --decision last\n  vox model explain \"hi\" --max-usd 0.01 --why-not anthropic/claude-opus-4-7 --show-layers"
 )]
 pub(crate) struct Explain {
     /// The question: its words are classified, its length counts.
@@ -55,6 +57,9 @@ pub(crate) struct Explain {
     /// Give every reason against every offer, also those nobody asked for.
     #[arg(long)]
     all_reasons: bool,
+    /// Show each rule that is consulted, which file or variable it is from, and what it stands before.
+    #[arg(long, conflicts_with = "decision")]
+    show_layers: bool,
 }
 
 fn usd(text: &str) -> std::result::Result<NanoUsd, String> {
@@ -71,22 +76,30 @@ struct Explained {
     all_reasons: Option<Vec<RefusedShown>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why_not: Option<WhyNot>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<KeyShown>>,
 }
 
 impl Explain {
     pub(crate) fn run(self, context: &Context) -> Result {
-        let (made, is_stored) = match &self.decision {
-            Some(wanted) => (replayed(context, wanted)?, true),
-            None => (self.decide(context)?, false),
+        let explained = match &self.decision {
+            Some(wanted) => self.explain(&replayed(context, wanted)?, true)?,
+            None => {
+                let config = context.config_here()?;
+                let layers = config.layers.clone();
+                let made = self.decide(context, config)?;
+                let mut explained = self.explain(&made, false)?;
+                explained.layers = self.show_layers.then(|| self.layers(context, layers).consulted(&made.decision.task));
+                explained
+            }
         };
-        let explained = self.explain(&made, is_stored)?;
         let text = shown(&explained);
         Ok(Answer::new("vox.model.explain.v1", explained, text))
     }
 
     /// Decides as the gateway would, on what a node would read right now.
-    fn decide(&self, context: &Context) -> Result<Replayed> {
-        let mut snapshot = context.preview()?;
+    fn decide(&self, context: &Context, config: Config) -> Result<Replayed> {
+        let mut snapshot = context.preview_of(config)?;
         if let Some(store) = context.existing_store()? {
             snapshot = block_on(vox_node::evidence::inform(&store, snapshot, context.now()))??;
         }
@@ -141,7 +154,27 @@ impl Explain {
             explanation: Explanation::new(contract, catalog, board, ask, decision),
             all_reasons: self.all_reasons.then(|| all_refusals(contract, catalog, board, ask, decision, *at)),
             why_not,
+            layers: None,
         })
+    }
+
+    /// Returns the layers of the rules with what flags and variables say in the same matters.
+    fn layers(&self, context: &Context, mut layers: Layers) -> Layers {
+        let mut say = |kind: LayerKind, name: &str, key: &str, value: serde_json::Value| {
+            if let Ok(document) = Document::parse(name, &format!("{key}: {value}")) {
+                layers.add(kind, document);
+            }
+        };
+        if let Some(profile) = context.env.text("VOX_ROUTE_POLICY_PROFILE") {
+            say(LayerKind::Environment, "VOX_ROUTE_POLICY_PROFILE", "policy:\n  default_profile", profile.into());
+        }
+        if context.env.text("VOX_ROUTE_EXPLORE").is_some() && !context.env.is_on("VOX_ROUTE_EXPLORE") {
+            say(LayerKind::Environment, "VOX_ROUTE_EXPLORE", "exploration:\n  enabled", false.into());
+        }
+        if let Some(prefer) = &self.prefer {
+            say(LayerKind::Request, "--prefer", "prefer", prefer.as_str().into());
+        }
+        layers
     }
 }
 
@@ -208,7 +241,30 @@ fn shown(explained: &Explained) -> String {
     if let Some(why_not) = &explained.why_not {
         text.push_str(&reasons(why_not));
     }
+    if let Some(layers) = &explained.layers {
+        text.push_str(&layered(layers));
+    }
     text
+}
+
+fn layered(keys: &[KeyShown]) -> String {
+    let mut rows = vec![["rule", "value", "layer", "from", "instead of"].map(str::to_owned).to_vec()];
+    rows.extend(keys.iter().map(|shown| {
+        let below = shown.shadowed.iter().map(|below| format!("{} ({})", short(&below.value), below.from.at));
+        let from = &shown.from;
+        vec![shown.key.clone(), short(&shown.value), from.layer.as_str().to_owned(), from.at.clone(), below.collect::<Vec<_>>().join(", ")]
+    }));
+    format!("rules\n{}", table(&rows))
+}
+
+/// Returns a value as it fits into a line; `--json` gives the whole.
+fn short(value: &serde_json::Value) -> String {
+    const WIDEST: usize = 60;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match text.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn candidates(explanation: &Explanation) -> String {
