@@ -78,3 +78,25 @@ fn a_star_stands_for_any_text() {
         assert_eq!(fits(pattern, name), fit, "{pattern} {name}");
     }
 }
+
+/// RT-34.
+#[test]
+fn rt_34_an_unknown_preference_gets_near_names() {
+    let prefer = |name: &str| parse_preference(name, &Contract::builtin(), &catalog());
+    for (name, wanted) in [
+        ("cost", Prefer::Cost),
+        ("google", Prefer::Family("google".into())),
+        ("best", Prefer::Family("best".into())),
+        ("family:google", Prefer::Family("family:google".into())),
+        ("deepseek/deepseek-r1", Prefer::Family("deepseek/deepseek-r1".into())),
+    ] {
+        assert_eq!(prefer(name), Ok(wanted));
+    }
+    for (name, near) in [("gogle", "google"), ("qualty", "quality"), ("antropic", "anthropic"), ("chaep", "cheap")] {
+        let error = Coded::from(prefer(name).unwrap_err());
+        assert_eq!((error.code, error.at.as_deref()), ("gateway.hint_invalid", Some("prefer")));
+        assert!(error.expected.unwrap().contains(&format!("`{near}`")), "{name}");
+    }
+    let NameError::PreferenceUnknown { near, .. } = prefer("zzzzzzzzz").unwrap_err() else { panic!() };
+    assert_eq!(near, Vec::<String>::new());
+}

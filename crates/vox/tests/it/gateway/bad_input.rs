@@ -1,6 +1,6 @@
 //! What the issue calls bad input: each gives its coded error and the next step, and the node goes on.
 
-use crate::node::{Dialect, Node, Setup, envelope, interaction};
+use crate::node::{Dialect, Node, Setup, envelope, interaction, stderr};
 use serde_json::{Value, json};
 use vox_testkit::{Answer, End, FakeProvider, Reply};
 
@@ -178,4 +178,21 @@ fn routes_methods_and_hints_that_do_not_exist_are_named() {
         assert!(error["error"]["message"].as_str().unwrap().contains(name), "{error}");
     }
     assert_eq!(fake.n_requests(), 0);
+}
+
+/// RT-34: a preference that means nothing would silently change nothing.
+#[test]
+fn rt_34_an_unknown_preference_is_refused_with_near_names() {
+    let fake = FakeProvider::scripted([Answer::text("ok").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    let body = Dialect::Openai.request(false).to_string();
+    let ask = |prefer: &str| node.post_with("/v1/chat/completions", &[("x-vox-prefer", prefer)], body.as_bytes());
+    let error = ask("antropic").json()["error"].clone();
+    assert_eq!(error["code"], "gateway.hint_invalid");
+    assert!(error["message"].as_str().unwrap().contains("`anthropic`"), "{error}");
+    assert_eq!(fake.n_requests(), 0);
+    assert_eq!(ask("anthropic").status(), 200);
+    let told = node.vox(&["model", "explain", "hi", "--prefer", "qualty"]);
+    assert_eq!(told.status.code(), Some(2));
+    assert!(stderr(&told).contains("`quality`"), "{}", stderr(&told));
 }
