@@ -129,6 +129,26 @@ fn gw_33_cumulative_usage_is_billed_once_with_its_last_values_and_reads_at_the_p
 }
 
 #[test]
+fn rt_56_writing_a_cache_may_cost_more_than_reading_it_saves_and_the_scoreboard_says_so() {
+    let fake = FakeProvider::start();
+    let node = Setup::new().anthropic(&fake).start();
+    let saved = |cached: u64, cache_write: u64| {
+        let tokens = Tokens { input: 100, cached, cache_write, output: 5, reasoning: 0 };
+        fake.script([Answer::text("done").tokens(tokens).anthropic()]);
+        assert_eq!(node.post(Dialect::Anthropic.path(), &Dialect::Anthropic.request(false)).status(), 200);
+        node.json(&["model", "rollup"]);
+        let shown = node.json(&["model", "scoreboard", "show", "--group-by", "offer", "--with-cache"]);
+        let text = stdout(&node.vox(&["model", "scoreboard", "show", "--with-cache"]));
+        assert!(text.lines().next().unwrap().ends_with("caches saved"), "{text}");
+        (shown["lines"][0]["cache_savings_nano_usd"].as_i64(), text.lines().nth(1).unwrap().rsplit("  ").next().unwrap().to_owned())
+    };
+    // A token read costs 100 instead of 1000, one written 1250.
+    assert_eq!(saved(1000, 0), (Some(900_000), "$0.0009".to_owned()));
+    // 900 × 1300 - 250 × 5000
+    assert_eq!(saved(300, 5000), (Some(-80_000), "-$0.00008".to_owned()));
+}
+
+#[test]
 fn gw_34_what_has_no_price_is_unpriced_and_not_free() {
     let fake = FakeProvider::scripted([Answer::text("whatever").openai()]);
     let node = Setup::new().openai(&fake).provider("mystery", "openai", &fake).start();
