@@ -104,6 +104,7 @@ struct Seen {
     files: Vec<(PathBuf, Option<i128>)>,
     keys_version: i64,
     secrets_version: u64,
+    pricing_version: i64,
 }
 
 impl Node {
@@ -124,6 +125,7 @@ impl Node {
         store.open_intents(incarnation)?;
         let files = watched(&options.config_dir, options.project.as_deref(), &options.cache_dir);
         let secrets_version = options.secrets.version().await?;
+        let pricing_version = store.pricing_version().await?;
         options.secrets.refresh().await?;
         let origins = Origins {
             secrets: &options.secrets,
@@ -160,7 +162,7 @@ impl Node {
             snapshot: ArcSwap::from_pointee(snapshot),
             keys: ArcSwap::from_pointee(keys),
             neighbours: Mutex::default(),
-            seen: Mutex::new(Seen { files, keys_version, secrets_version }),
+            seen: Mutex::new(Seen { files, keys_version, secrets_version, pricing_version }),
             stale: ArcSwap::from_pointee(None),
             metrics: Metrics::default(),
             sightings: Sightings::default(),
@@ -172,17 +174,19 @@ impl Node {
         Ok(Arc::new(node))
     }
 
-    /// Looks whether keys, secrets or configuration have changed, and takes the change in. An invalid change keeps what
+    /// Looks whether keys, secrets, observed prices or configuration have changed, and takes the change in. An invalid change keeps what
     /// is, and is told by [`Node::notes`].
     pub async fn refresh(&self) {
         let now = self.now();
         let seen = self.seen.lock().clone();
         let files = watched(&self.config_dir, self.project.as_deref(), &self.cache_dir);
         let secrets_version = self.secrets.version().await.unwrap_or(seen.secrets_version);
-        if files != seen.files || secrets_version != seen.secrets_version {
+        // What providers charge changes with a roll-up, here, on another node or by a command.
+        let pricing_version = self.store.pricing_version().await.unwrap_or(seen.pricing_version);
+        if files != seen.files || secrets_version != seen.secrets_version || pricing_version != seen.pricing_version {
             self.rebuild().await;
             let mut seen = self.seen.lock();
-            (seen.files, seen.secrets_version) = (files, secrets_version);
+            (seen.files, seen.secrets_version, seen.pricing_version) = (files, secrets_version, pricing_version);
         }
         if let Err(error) = self.refresh_evidence().await {
             tracing::warn!(code = error.code, "evidence cannot be read: {error}");

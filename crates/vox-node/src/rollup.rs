@@ -5,6 +5,7 @@ use crate::evidence::Names;
 use crate::snapshot::Snapshot;
 use serde::Serialize;
 use vox_base::{Coded, NanoUsd, Timestamp};
+use vox_route::catalog::PriceConfidence;
 use vox_route::{Contract, Prices, Tier};
 use vox_store::rows::routing::{PricingRow, ScoreRow};
 use vox_store::{Charged, Grain, Measured, ScoreKey, Span, Store};
@@ -14,9 +15,6 @@ pub const WINDOWS: [i64; 3] = [7, 30, 90];
 /// What a provider charges is taken from the calls of so many days.
 const PRICING_DAYS: i64 = 30;
 const MILLION: i64 = 1_000_000;
-/// Calls from which an observed price is trusted a little, and much.
-const MEDIUM_CALLS: i64 = 20;
-const HIGH_CALLS: i64 = 100;
 /// A 95 % interval reaches so many deviations to each side.
 const DEVIATIONS: f64 = 1.959_963_984_540_054;
 
@@ -66,7 +64,7 @@ pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of:
             store.keep_scores(days, rows).await?;
         }
     }
-    let pricing = pricing(store, as_of).await?;
+    let pricing = pricing(store, &snapshot.contract, as_of).await?;
     report.n_priced = pricing.len();
     if !dry_run {
         store.keep_pricing(as_of.day(), pricing).await?;
@@ -189,19 +187,19 @@ fn confidence(contract: &Contract, n_units: i64) -> &'static str {
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn pricing(store: &Store, as_of: Timestamp) -> Result<Vec<PricingRow>, Coded> {
+pub async fn pricing(store: &Store, contract: &Contract, as_of: Timestamp) -> Result<Vec<PricingRow>, Coded> {
     let mut rows = Vec::new();
     for charged in store.charged(Span::days(PRICING_DAYS, as_of)).await? {
         let prices = match charged.prices {
             Some(id) => store.prices(id).await?.and_then(|kept| serde_json::from_str::<Prices>(&kept.prices_json).ok()),
             None => None,
         };
-        rows.push(priced(&charged, prices.as_ref(), as_of));
+        rows.push(priced(contract, &charged, prices.as_ref(), as_of));
     }
     Ok(rows)
 }
 
-fn priced(charged: &Charged, prices: Option<&Prices>, as_of: Timestamp) -> PricingRow {
+fn priced(contract: &Contract, charged: &Charged, prices: Option<&Prices>, as_of: Timestamp) -> PricingRow {
     let tokens = charged.reported_tokens;
     PricingRow {
         provider_canonical: charged.provider.clone().into(),
@@ -214,7 +212,9 @@ fn priced(charged: &Charged, prices: Option<&Prices>, as_of: Timestamp) -> Prici
         n_reported: charged.n_reported,
         n_estimated: charged.n_estimated,
         n_free: charged.n_free,
-        confidence: price_confidence(charged).into(),
+        confidence: PriceConfidence::of(&contract.rules().pricing, charged.n_both, charged.n_reported)
+            .map_or("none", PriceConfidence::as_str)
+            .into(),
         last_at: charged.last_at,
     }
 }
@@ -222,17 +222,6 @@ fn priced(charged: &Charged, prices: Option<&Prices>, as_of: Timestamp) -> Prici
 /// Returns what was charged over what the price list says, on the calls that have both.
 fn observed_ratio_ppm(charged: &Charged) -> Option<i64> {
     (charged.both_computed > NanoUsd::ZERO).then(|| ratio(charged.both_reported.get(), MILLION, charged.both_computed.get()))
-}
-
-/// Returns how far an observed price may be trusted: by the calls that compare it with the list, or, where there is no
-/// list, by all calls and never much.
-fn price_confidence(charged: &Charged) -> &'static str {
-    match (charged.n_both, charged.n_reported) {
-        (HIGH_CALLS.., _) => "high",
-        (MEDIUM_CALLS.., _) => "medium",
-        (0, MEDIUM_CALLS..) => "medium",
-        _ => "none",
-    }
 }
 
 #[cfg(test)]

@@ -198,6 +198,10 @@ pub struct Safety {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PricingRules {
+    /// Calls from which a difference counts.
+    pub medium_min_calls: u32,
+    /// Calls from which it is sure.
+    pub high_min_calls: u32,
     /// A difference from the price list below this is none.
     pub ignore_below_ppm: u64,
 }

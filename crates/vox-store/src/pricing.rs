@@ -34,6 +34,9 @@ pub struct Charged {
     pub last_at: Timestamp,
 }
 
+const META: &str = "pricing_version";
+const CHANGED: &str = "INSERT INTO store_meta (key, value) VALUES ($1, '1') \
+    ON CONFLICT (key) DO UPDATE SET value = cast(cast(store_meta.value AS bigint) + 1 AS text)";
 const REPORTED: &str = "cost_source = 'provider_reported' AND cost_nano_usd IS NOT NULL";
 
 impl Store {
@@ -92,7 +95,20 @@ impl Store {
     pub async fn keep_pricing(&self, day: String, rows: Vec<PricingRow>) -> Result<(), StoreError> {
         self.write(move |tx| {
             tx.execute("DELETE FROM model_pricing WHERE day = $1", &[Value::Text(&day)])?;
-            rows.iter().try_for_each(|row| tx.insert(row))
+            rows.iter().try_for_each(|row| tx.insert(row))?;
+            tx.execute(CHANGED, &[Value::Text(META)]).map(|_| ())
+        })
+        .await
+    }
+
+    /// Returns a number that is another one after every [`Store::keep_pricing`], by which running nodes notice.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn pricing_version(&self) -> Result<i64, StoreError> {
+        self.read(|tx| {
+            let text: Option<String> = tx.value("SELECT value FROM store_meta WHERE key = $1", &[Value::Text(META)])?;
+            Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
         })
         .await
     }

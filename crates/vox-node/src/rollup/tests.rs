@@ -49,7 +49,7 @@ fn rt_55_an_observed_price_is_trusted_from_twenty_calls_and_much_from_a_hundred(
         prices: None,
         last_at: Timestamp::from_millis(0),
     };
-    let row = |n_both, n_reported| priced(&charged(n_both, n_reported), None, Timestamp::from_millis(0));
+    let row = |n_both, n_reported| priced(&Contract::builtin(), &charged(n_both, n_reported), None, Timestamp::from_millis(0));
     assert_eq!([19, 20, 99, 100].map(|n| row(n, n).confidence), ["none", "medium", "medium", "high"]);
     assert_eq!(row(20, 20).observed_ratio_ppm, Some(2_000_000));
     assert_eq!((row(0, 200).confidence, row(0, 200).observed_ratio_ppm), ("medium".into(), None), "without a list never much");

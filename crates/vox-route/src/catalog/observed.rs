@@ -5,6 +5,7 @@
 
 use super::{Catalog, OVERRIDES, Offer, PriceState, Prices};
 use crate::Contract;
+use crate::contract::PricingRules;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,30 @@ pub struct Observed {
     pub ratio_ppm: u64,
     /// How sure that is.
     pub confidence: PriceConfidence,
+}
+
+impl PriceConfidence {
+    /// Returns how sure an observed price is, by the calls that compare it with the list, or, where there is no list, by
+    /// all calls that state a price and never much; `None` if it does not count.
+    #[must_use]
+    pub fn of(rules: &PricingRules, n_compared: i64, n_stated: i64) -> Option<Self> {
+        let [medium, high] = [rules.medium_min_calls, rules.high_min_calls].map(i64::from);
+        match n_compared {
+            n if n >= high => Some(Self::High),
+            n if n >= medium => Some(Self::Medium),
+            0 if n_stated >= medium => Some(Self::Medium),
+            _ => None,
+        }
+    }
+
+    /// Returns the name used in rows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 const ONE_PPM: u64 = 1_000_000;

@@ -239,7 +239,10 @@ impl Check<'_> {
     }
 
     fn inference(&self) -> Result<(), InvalidConfig> {
-        self.range("pricing.ignore_below_ppm", self.rules.pricing.ignore_below_ppm, 0..=1_000_000)?;
+        let pricing = &self.rules.pricing;
+        self.range("pricing.high_min_calls", pricing.high_min_calls, 1..=1_000_000)?;
+        self.range("pricing.medium_min_calls", pricing.medium_min_calls, 1..=pricing.high_min_calls)?;
+        self.range("pricing.ignore_below_ppm", pricing.ignore_below_ppm, 0..=1_000_000)?;
         for (at, rule) in self.rules.strength_inference.iter().enumerate() {
             let key = format!("strength_inference[{at}].strengths");
             rule.strengths().iter().try_for_each(|strength| self.one_of(&key, strength, &self.rules.strengths))?;

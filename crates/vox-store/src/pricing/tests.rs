@@ -50,4 +50,5 @@ async fn the_newest_day_of_each_model_is_shown(home: Home) {
     store.keep_pricing("2026-11-21".into(), vec![row("2026-11-21", "a", 4)]).await.unwrap();
     let ratios: Vec<_> = store.pricing().await.unwrap().into_iter().map(|row| (row.model, row.observed_ratio_ppm)).collect();
     assert_eq!(ratios, [("a".into(), Some(4)), ("b".into(), Some(2))]);
+    assert_eq!(store.pricing_version().await.unwrap(), 3, "whoever keeps prices is noticed");
 }

@@ -128,6 +128,53 @@ fn gw_33_cumulative_usage_is_billed_once_with_its_last_values_and_reads_at_the_p
     assert_eq!(row["cache_savings_nano_usd"], 4000 * 900);
 }
 
+/// Two equal models of which one costs a little less by its list; what is charged for it is twice the list.
+#[test]
+fn rt_55_a_running_node_chooses_by_what_is_charged_once_enough_calls_say_so() {
+    let fake = FakeProvider::start();
+    let usage = r#"{"prompt_tokens":100,"completion_tokens":600,"cost":0.0025}"#;
+    let body = format!(
+        r#"{{"choices":[{{"index":0,"message":{{"role":"assistant","content":"hello"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
+    );
+    let setup = Setup::new().env("VOX_PROVIDER_OPENROUTER_BASE_URL", &format!("{}/v1", fake.url()));
+    setup.home.write(
+        "config/routing.yaml",
+        "scoring:\n  weights: { efficiency: 100, precision: 0, latency: 0, availability: 0 }\nretired_ids: ['qwen/*', 'moonshot/*']\n",
+    );
+    let node = setup.env("OPENROUTER_API_KEY", "sk-or-fixture").start();
+    let (listed, charged) = ("openrouter/z-ai/glm-5.1", "openrouter/deepseek/deepseek-r1");
+    let ask = |model: &str| {
+        fake.script([Reply::new(200, body.clone()).header("content-type", "application/json")]);
+        let answer = node.post("/v1/chat/completions", &json!({"model": model, "messages": [{"role": "user", "content": "hello"}]}));
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        answer.head.header("x-vox-model").unwrap().to_owned()
+    };
+    let confidence = |n_calls: i64| {
+        let glm = "SELECT count(*) AS n FROM llm_interactions WHERE cost_source = 'provider_reported' AND model = 'z-ai/glm-5.1'";
+        node.wait_number(glm, n_calls);
+        node.json(&["model", "rollup"]);
+        let prices = node.json(&["model", "pricing", "show", "--model", "z-ai/glm-5.1"])["prices"][0].clone();
+        assert_eq!((prices["n_reported"].as_i64(), prices["observed_ratio_ppm"].as_i64()), (Some(n_calls), Some(2_000_000)));
+        prices["confidence"].as_str().unwrap().to_owned()
+    };
+    (0..18).for_each(|_| assert_eq!(ask(listed), listed));
+    assert_eq!(ask("vox/auto:general"), listed);
+    assert_eq!(confidence(19), "none");
+    assert_eq!(ask("vox/auto:general"), listed, "nineteen calls say nothing");
+    assert_eq!(confidence(20), "medium");
+    until(PATIENCE, || (ask("vox/auto:general") == charged).then_some(())).expect("the node takes the observed price in");
+    let glm = node.number("SELECT count(*) AS n FROM model_pricing WHERE model = 'z-ai/glm-5.1' AND confidence = 'medium'");
+    assert_eq!(glm, 1);
+    let made = node.number("SELECT count(*) AS n FROM llm_interactions WHERE model = 'z-ai/glm-5.1'");
+    (made..100).for_each(|_| assert_eq!(ask(listed), listed));
+    assert_eq!(confidence(100), "high");
+    assert_eq!(ask("vox/auto:general"), charged);
+
+    // The gates are rules.
+    node.home.write("config/routing.yaml", "pricing: { medium_min_calls: 200, high_min_calls: 300 }\n");
+    assert_eq!(confidence(100), "none");
+}
+
 #[test]
 fn rt_56_writing_a_cache_may_cost_more_than_reading_it_saves_and_the_scoreboard_says_so() {
     let fake = FakeProvider::start();

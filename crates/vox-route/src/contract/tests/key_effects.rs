@@ -303,6 +303,9 @@ fn observed(contract: &Contract) -> String {
 
 fn inference_rows(rows: &mut Vec<Row>) {
     rows.push(row("pricing.ignore_below_ppm", "200000", observed));
+    let sure = |n| move |c: &Contract| format!("{:?}", PriceConfidence::of(&c.rules().pricing, n, n));
+    rows.push(row("pricing.medium_min_calls", "21", sure(20)));
+    rows.push(row("pricing.high_min_calls", "101", sure(100)));
     rows.push(row("strength_inference", "[{ kind: default, strengths: [review] }]", inferred));
     for list in ["parameters", "input", "output"] {
         rows.push(row(format!("capability_inference.{list}"), "[]", inferred));

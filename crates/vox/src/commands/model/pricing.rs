@@ -28,20 +28,19 @@ pub(crate) struct Which {
     provider: Option<String>,
 }
 
-/// A smaller difference is none.
-const IGNORED_PPM: i64 = 20_000;
-
 impl Pricing {
     pub(crate) fn run(self, context: &Context) -> Result {
         let (Self::Show(which) | Self::Check(which)) = &self;
+        let contract = context.config()?.contract;
         let found = match context.existing_store()? {
             None => Vec::new(),
-            Some(store) => block_on(rollup::pricing(&store, context.now()))??,
+            Some(store) => block_on(rollup::pricing(&store, &contract, context.now()))??,
         };
+        let ignored_ppm = contract.rules().pricing.ignore_below_ppm;
         let fits = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
         let found: Vec<_> =
             found.into_iter().filter(|row| fits(&which.model, &row.model) && fits(&which.provider, &row.provider_canonical)).collect();
-        let is_off = |ratio: Option<i64>| ratio.is_some_and(|ratio| (ratio - 1_000_000).abs() >= IGNORED_PPM);
+        let is_off = |ratio: Option<i64>| ratio.is_some_and(|ratio| ratio.abs_diff(1_000_000) >= ignored_ppm);
         let n_drifted = found.iter().filter(|row| row.confidence == "high" && is_off(row.observed_ratio_ppm)).count();
         let mut rows = vec![
             ["offer", "list in/M", "list out/M", "charged / list", "charged a token/M", "stated", "computed", "free", "confidence"]
