@@ -74,9 +74,6 @@ pub struct Ask {
     /// The session it continues.
     #[serde(default, skip_serializing_if = "is_default")]
     pub session: Option<Session>,
-    /// The price of the caller's budget on top of each charge, in thousandths of it; 0 without a budget.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub lambda_milli: u32,
     /// What exploration has spent so far; `None` where it is not allowed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub exploring: Option<Exploring>,
@@ -172,7 +169,6 @@ impl Ask {
             dialect: String::new(),
             caller: None,
             session: None,
-            lambda_milli: 0,
             exploring: None,
         }
     }

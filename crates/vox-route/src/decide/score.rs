@@ -214,7 +214,6 @@ impl<'a> Scorer<'a> {
         let outage = share(nano(rules.scoring.failover_cost_micros), missing_ppm(outlook.availability_ppm), MILLION);
         let failure = share(self.failure_nano, missing_ppm(success_ppm), MILLION);
         let weighted = |amount: i64, weight_ppm: i64| NanoUsd::new(share(amount, weight_ppm, MILLION));
-        let dear = |amount: NanoUsd| share(amount.get(), 1000 + i64::from(self.view.ask.lambda_milli), 1000);
         let terms = Terms {
             charge: charge.unwrap_or(assumed),
             charge_assumed: charge.is_none(),
@@ -224,7 +223,7 @@ impl<'a> Scorer<'a> {
             output_tokens: outlook.output_tokens,
             availability_ppm: outlook.availability_ppm,
             latency_ms: outlook.latency_ms,
-            cost: weighted(dear(charge.unwrap_or(assumed)), efficiency),
+            cost: weighted(charge.unwrap_or(assumed).get(), efficiency),
             wait: weighted(self.wait_nano(outlook.latency_ms), latency),
             outage: weighted(outage, availability),
             failure: weighted(failure, precision),

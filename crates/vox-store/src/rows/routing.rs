@@ -46,7 +46,7 @@ pub struct DecisionRow {
     pub propensity_ppb: Option<i64>,
     /// Epsilon ppm. S1. NULL is unknown.
     pub epsilon_ppm: Option<i64>,
-    /// Lambda milli. S1. NULL is unknown.
+    /// Price of a budget on top of a charge; NULL, because budgets refuse and do not weigh. S1. NULL is unknown.
     pub lambda_milli: Option<i64>,
 }
 

@@ -102,7 +102,7 @@ impl Open {
             chosen: pick.map(|pick| (&*pick.offer.id).into()),
             propensity_ppb: pick.map(|_| count(self.decision.propensity_ppb)),
             epsilon_ppm: Some(i64::from(self.decision.epsilon_ppm)),
-            lambda_milli: Some(self.ask.lambda_milli.into()),
+            lambda_milli: None,
         }
     }
 
