@@ -1,5 +1,6 @@
 //! The scoreboard and what providers really charge: measured over windows of days and kept, so that people and later
-//! decisions find them ready. Measuring holds nobody up; each window is replaced in one transaction.
+//! decisions find them ready. Measuring reads every call once and holds nobody up; each window is replaced in one
+//! transaction.
 
 use crate::evidence::Names;
 use crate::snapshot::Snapshot;
@@ -8,7 +9,7 @@ use vox_base::{Coded, NanoUsd, Timestamp};
 use vox_route::catalog::PriceConfidence;
 use vox_route::{Contract, Prices, Tier};
 use vox_store::rows::routing::{PricingRow, ScoreRow};
-use vox_store::{Charged, Grain, Measured, ScoreKey, Span, Store};
+use vox_store::{Charged, Grain, Measured, ScoreKey, Span, Store, Survey};
 
 /// The windows that are kept where nobody names others, in days.
 pub const WINDOWS: [i64; 3] = [7, 30, 90];
@@ -51,8 +52,9 @@ pub struct WindowReport {
 pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of: Timestamp, dry_run: bool) -> Result<RollupReport, Coded> {
     let names = Names::new(snapshot);
     let mut report = RollupReport { as_of: as_of.to_string(), is_dry_run: dry_run, windows: Vec::new(), n_priced: 0 };
+    let survey = store.survey(windows, as_of).await?;
     for &days in windows {
-        let rows = window(store, &names, &snapshot.contract, days, as_of).await?;
+        let rows = window(&survey, &names, &snapshot.contract, days, as_of).await?;
         let everyone = || rows.iter().filter(|row| row.caller_scope == "*");
         report.windows.push(WindowReport {
             days,
@@ -72,10 +74,9 @@ pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of:
     Ok(report)
 }
 
-async fn window(store: &Store, names: &Names, contract: &Contract, days: i64, as_of: Timestamp) -> Result<Vec<ScoreRow>, Coded> {
-    let span = Span::days(days, as_of);
-    let everyone = store.measure(Grain::CELL, span).await?;
-    let callers = store.measure(Grain::CALLER, span).await?;
+async fn window(survey: &Survey, names: &Names, contract: &Contract, days: i64, as_of: Timestamp) -> Result<Vec<ScoreRow>, Coded> {
+    let everyone = survey.lines(Grain::CELL, days).await?;
+    let callers = survey.lines(Grain::CALLER, days).await?;
     let lines = everyone.into_iter().chain(callers.into_iter().filter(|(key, _)| !key.caller.is_empty()));
     Ok(lines.map(|(key, measured)| score_row(names, contract, &key, &measured, (days, as_of))).collect())
 }

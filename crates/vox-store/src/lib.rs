@@ -50,7 +50,7 @@ pub use recent::{FailedAttempt, RecentCall};
 pub use reservations::{HardLimit, NodeSeen, NotCovered, Reserve};
 pub use retention::Pruned;
 pub use row::Text;
-pub use scoreboard::{Grain, Measured, Measurements, PROVIDER_FAILURES, ScoreKey, Span};
+pub use scoreboard::{Grain, Measured, Measurements, PROVIDER_FAILURES, ScoreKey, Span, Survey};
 pub use status::{FileStatus, MigrationStatus, ServerStatus, Status};
 pub use store::{Access, OpenOptions, Place, Store};
 pub use usage::{By, Totals, UsageLine, UsageQuery, UsageReport};

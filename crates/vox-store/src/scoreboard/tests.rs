@@ -7,7 +7,7 @@ use vox_base::{NanoUsd, Timestamp};
 
 const LATER: Timestamp = NOON.plus_millis(3_600_000);
 
-async fn settled(store: &Store, calls: impl IntoIterator<Item = crate::SettledCall>) {
+pub(crate) async fn settled(store: &Store, calls: impl IntoIterator<Item = crate::SettledCall>) {
     calls.into_iter().for_each(|call| store.settle(call));
     store.flush().await.unwrap();
 }
