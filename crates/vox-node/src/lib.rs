@@ -28,6 +28,9 @@ pub mod snapshot;
 pub mod trace;
 pub mod usage;
 
+#[cfg(test)]
+mod story;
+
 pub use config::{Config, PROJECT, Variables};
 pub use metrics::Metrics;
 pub use node::{Node, NodeOptions};

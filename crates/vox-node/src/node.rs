@@ -359,10 +359,7 @@ impl Node {
         let now = self.now();
         self.store.roll_up(now).await?;
         self.store.prune(now).await?;
-        let last = self.store.scores(None).await?.iter().map(|row| row.as_of).max();
-        if last.is_none_or(|last| last.start_of_day() < now.start_of_day()) {
-            rollup::roll_up(&self.store, &self.snapshot(), &rollup::WINDOWS, now, false).await?;
-        }
+        rollup::daily(&self.store, &self.snapshot(), now).await?;
         // What decisions name stays while they are made: its day is moved on.
         self.keep_snapshots().await
     }

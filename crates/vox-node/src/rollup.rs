@@ -9,7 +9,7 @@ use vox_base::{Coded, NanoUsd, Timestamp};
 use vox_route::catalog::PriceConfidence;
 use vox_route::{Contract, Prices, Tier};
 use vox_store::rows::routing::{PricingRow, ScoreRow};
-use vox_store::{Charged, Grain, Measured, ScoreKey, Span, Store, Survey};
+use vox_store::{Charged, Grain, Leading, Measured, ScoreKey, Span, Store, Survey};
 
 /// The windows that are kept where nobody names others, in days.
 pub const WINDOWS: [i64; 3] = [7, 30, 90];
@@ -45,13 +45,44 @@ pub struct WindowReport {
     pub n_units: i64,
 }
 
-/// Measures the windows and, unless it is a dry run, keeps what comes out. The same moment gives the same rows.
+/// What becomes of what was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It is told and not written.
+    Nothing,
+    /// It is written, whoever leads: a person asked for it.
+    Asked,
+    /// It is written for as long as this node leads.
+    Leading(Leading),
+}
+
+/// Measures the windows that are kept, once a UTC day and on one of the nodes that share a store: the one that leads.
+///
+/// # Errors
+/// As for [`roll_up`]; besides, another node may have taken the lead.
+pub(crate) async fn daily(store: &Store, snapshot: &Snapshot, now: Timestamp) -> Result<(), Coded> {
+    let last = store.scores(None).await?.iter().map(|row| row.as_of).max();
+    if last.is_some_and(|last| last.start_of_day() >= now.start_of_day()) {
+        return Ok(());
+    }
+    if let Some(leading) = store.leading(now).await? {
+        roll_up(store, snapshot, &WINDOWS, now, Keep::Leading(leading)).await?;
+    }
+    Ok(())
+}
+
+/// Measures the windows and keeps what comes out, if it is to be kept. The same moment gives the same rows.
 ///
 /// # Errors
 /// The store cannot be read or written; a window that was not replaced keeps its old rows.
-pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of: Timestamp, dry_run: bool) -> Result<RollupReport, Coded> {
+pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of: Timestamp, keep: Keep) -> Result<RollupReport, Coded> {
+    let (is_dry_run, leading) = match keep {
+        Keep::Nothing => (true, None),
+        Keep::Asked => (false, None),
+        Keep::Leading(leading) => (false, Some(leading)),
+    };
     let names = Names::new(snapshot);
-    let mut report = RollupReport { as_of: as_of.to_string(), is_dry_run: dry_run, windows: Vec::new(), n_priced: 0 };
+    let mut report = RollupReport { as_of: as_of.to_string(), is_dry_run, windows: Vec::new(), n_priced: 0 };
     let survey = store.survey(windows, as_of).await?;
     for &days in windows {
         let rows = window(&survey, &names, &snapshot.contract, days, as_of).await?;
@@ -62,14 +93,14 @@ pub async fn roll_up(store: &Store, snapshot: &Snapshot, windows: &[i64], as_of:
             n_calls: everyone().map(|row| row.n_calls).sum(),
             n_units: everyone().map(|row| row.n_units).sum(),
         });
-        if !dry_run {
-            store.keep_scores(days, rows).await?;
+        if !is_dry_run {
+            store.keep_scores(leading, days, rows).await?;
         }
     }
     let pricing = pricing(store, &snapshot.contract, as_of).await?;
     report.n_priced = pricing.len();
-    if !dry_run {
-        store.keep_pricing(as_of.day(), pricing).await?;
+    if !is_dry_run {
+        store.keep_pricing(leading, as_of.day(), pricing).await?;
     }
     Ok(report)
 }

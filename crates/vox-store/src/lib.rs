@@ -48,7 +48,7 @@ pub use postgres::Target;
 pub use pricing::Charged;
 pub use recent::{FailedAttempt, RecentCall};
 pub use reservations::{HardLimit, NodeSeen, NotCovered, Reserve};
-pub use retention::Pruned;
+pub use retention::{Leading, Pruned};
 pub use row::Text;
 pub use scoreboard::{Grain, Measured, Measurements, PROVIDER_FAILURES, ScoreKey, Span, Survey};
 pub use status::{FileStatus, MigrationStatus, ServerStatus, Status};

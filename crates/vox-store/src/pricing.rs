@@ -2,7 +2,7 @@
 
 use crate::row::{Encode as _, Value, column};
 use crate::rows::routing::PricingRow;
-use crate::{Span, Store, StoreError, kind};
+use crate::{Leading, Span, Store, StoreError, kind};
 use vox_base::{Id, NanoUsd, Timestamp};
 
 /// What the calls to one model were charged.
@@ -88,12 +88,12 @@ impl Store {
         .await
     }
 
-    /// Replaces what is kept of one UTC day.
+    /// Replaces what is kept of one UTC day, as the leader where one is named.
     ///
     /// # Errors
-    /// The store cannot be written; then the old rows are all still there.
-    pub async fn keep_pricing(&self, day: String, rows: Vec<PricingRow>) -> Result<(), StoreError> {
-        self.write(move |tx| {
+    /// The store cannot be written, or another node leads by now; then the old rows are all still there.
+    pub async fn keep_pricing(&self, leading: Option<Leading>, day: String, rows: Vec<PricingRow>) -> Result<(), StoreError> {
+        self.write_as(leading, move |tx| {
             tx.execute("DELETE FROM model_pricing WHERE day = $1", &[Value::Text(&day)])?;
             rows.iter().try_for_each(|row| tx.insert(row))?;
             tx.execute(CHANGED, &[Value::Text(META)]).map(|_| ())

@@ -33,6 +33,10 @@ pub(crate) enum Keep {
     Last { n: i64, by: &'static str, newest: &'static str },
 }
 
+/// The lead among the nodes of a store, as it was when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leading(Lead);
+
 /// How many rows of a table went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
@@ -52,7 +56,29 @@ impl Store {
     /// # Errors
     /// The store cannot be asked.
     pub async fn leads(&self, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.lead(now).await? != Lead::Follows)
+        Ok(self.leading(now).await?.is_some())
+    }
+
+    /// Like [`Store::leads`]; what is returned writes as the leader of this epoch, and changes nothing when another node
+    /// has taken the lead by then.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn leading(&self, now: Timestamp) -> Result<Option<Leading>, StoreError> {
+        let lead = self.lead(now).await?;
+        Ok((lead != Lead::Follows).then_some(Leading(lead)))
+    }
+
+    /// Runs a write that is the leader's, or anybody's where none is named.
+    pub(crate) async fn write_as<T, F>(&self, leading: Option<Leading>, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match leading {
+            Some(Leading(lead)) => self.shared().write_leading(lead, work).await,
+            None => self.write(work).await,
+        }
     }
 
     async fn lead(&self, now: Timestamp) -> Result<Lead, StoreError> {

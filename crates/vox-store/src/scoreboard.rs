@@ -9,7 +9,7 @@ mod tally;
 
 use crate::row::Value;
 use crate::rows::routing::ScoreRow;
-use crate::{Store, StoreError};
+use crate::{Leading, Store, StoreError};
 use std::collections::BTreeMap;
 pub use survey::Survey;
 use vox_base::{InteractionId, NanoUsd, Timestamp};
@@ -116,12 +116,12 @@ const DAY_MS: i64 = 86_400_000;
 pub type Measurements = BTreeMap<ScoreKey, Measured>;
 
 impl Store {
-    /// Replaces the rows of one window: a line that is not among the new ones is gone.
+    /// Replaces the rows of one window, as the leader where one is named: a line that is not among the new ones is gone.
     ///
     /// # Errors
-    /// The store cannot be written; then the old rows are all still there.
-    pub async fn keep_scores(&self, window_days: i64, rows: Vec<ScoreRow>) -> Result<(), StoreError> {
-        self.write(move |tx| {
+    /// The store cannot be written, or another node leads by now; then the old rows are all still there.
+    pub async fn keep_scores(&self, leading: Option<Leading>, window_days: i64, rows: Vec<ScoreRow>) -> Result<(), StoreError> {
+        self.write_as(leading, move |tx| {
             tx.execute("DELETE FROM model_scoreboard WHERE window_days = $1", &[Value::Int(window_days)])?;
             rows.iter().try_for_each(|row| tx.insert(row))
         })

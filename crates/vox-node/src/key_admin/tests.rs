@@ -1,33 +1,9 @@
 use super::*;
 use crate::keys::{KeyRefusal, KeyTable};
+use crate::story::Home;
 use vox_base::Clock as _;
-use vox_store::{Access, OpenOptions};
-use vox_testkit::{FixedClock, SeededEntropy};
-
-struct Home {
-    store: Store,
-    clock: FixedClock,
-    entropy: SeededEntropy,
-    _dir: tempfile::TempDir,
-}
 
 impl Home {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = FixedClock::default();
-        let store_id = Id::new(clock.now(), [1; 10]);
-        let options = OpenOptions {
-            data_dir: dir.path().join("data"),
-            db: None,
-            may_migrate: false,
-            access: Access::Create,
-            now: clock.now(),
-            vox_version: "0.0.0",
-            store_id,
-        };
-        Self { store: Store::open(options).unwrap(), clock, entropy: SeededEntropy::new(1), _dir: dir }
-    }
-
     async fn create(&self, name: &str, limits: &Limits) -> Shown {
         create(&self.store, &self.entropy, self.clock.now(), name, None, limits).await.unwrap()
     }

@@ -1,42 +1,10 @@
 use super::*;
-use std::sync::atomic::{AtomicU8, Ordering};
-use vox_base::{Clock as _, Id, InteractionId};
+use crate::story::Home;
+use vox_base::{Clock as _, Entropy as _, Id, InteractionId};
+use vox_store::SettledCall;
 use vox_store::rows::gateway::Interaction;
-use vox_store::{Access, OpenOptions, SettledCall};
-use vox_testkit::FixedClock;
-
-struct Home {
-    store: Store,
-    clock: FixedClock,
-    rules: &'static OutcomeRules,
-    contract: Contract,
-    next: AtomicU8,
-    _dir: tempfile::TempDir,
-}
 
 impl Home {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = FixedClock::default();
-        let options = OpenOptions {
-            data_dir: dir.path().join("data"),
-            db: None,
-            may_migrate: false,
-            access: Access::Create,
-            now: clock.now(),
-            vox_version: "0.0.0",
-            store_id: Id::new(clock.now(), [1; 10]),
-        };
-        Self {
-            store: Store::open(options).unwrap(),
-            clock,
-            rules: OutcomeRules::builtin(),
-            contract: Contract::builtin(),
-            next: AtomicU8::new(1),
-            _dir: dir,
-        }
-    }
-
     /// A call of key `key` that `model` answered, in a run where one is named.
     fn called(&self, n: u8, key: Option<KeyId>, model: Option<&'static str>, run: Option<&'static str>, output: i64) -> InteractionId {
         let id = Id::new(self.clock.now(), [n; 10]);
@@ -56,8 +24,13 @@ impl Home {
     }
 
     async fn post(&self, poster: &Poster, outcome: PostOutcome) -> Result<OutcomePosted, Coded> {
-        let random = || [self.next.fetch_add(1, Ordering::Relaxed); 10];
-        let intake = Intake { store: &self.store, rules: self.rules, contract: &self.contract, random: &random, now: self.clock.now() };
+        let random = || {
+            let mut bytes = [0; 10];
+            self.entropy.fill(&mut bytes);
+            bytes
+        };
+        let (rules, contract) = (OutcomeRules::builtin(), &self.snapshot.contract);
+        let intake = Intake { store: &self.store, rules, contract, random: &random, now: self.clock.now() };
         post(&intake, poster, &outcome, None).await
     }
 }

@@ -1,4 +1,9 @@
 use super::*;
+use crate::story::Home;
+use vox_base::Clock as _;
+use vox_store::rows::gateway::Interaction;
+use vox_store::{SettledCall, StoreError};
+use vox_testkit::Postgres;
 
 fn measured(success_w_ppm: i64, fail_w_ppm: i64, cost: Option<i64>) -> Measured {
     Measured { n_calls: 10, n_units: 4, success_w_ppm, fail_w_ppm, cost: cost.map(NanoUsd::new), ..Measured::default() }
@@ -54,4 +59,58 @@ fn rt_55_an_observed_price_is_trusted_from_twenty_calls_and_much_from_a_hundred(
     assert_eq!(row(20, 20).observed_ratio_ppm, Some(2_000_000));
     assert_eq!((row(0, 200).confidence, row(0, 200).observed_ratio_ppm), ("medium".into(), None), "without a list never much");
     assert_eq!(row(0, 200).observed_blended_micros_per_mtok, Some(2000));
+}
+
+async fn called(home: &Home) {
+    let interaction = Interaction {
+        provider_canonical: Some("openai".into()),
+        model: Some("gpt-5-mini".into()),
+        outcome: "complete".into(),
+        ..Interaction::unknown(vox_base::Id::new(home.clock.now(), [1; 10]), home.clock.now())
+    };
+    home.store.settle(SettledCall { interaction, attempts: Vec::new(), decision: None, entries: Vec::new(), is_reserved: false });
+    home.store.flush().await.unwrap();
+}
+
+async fn as_of(home: &Home) -> Option<Timestamp> {
+    home.store.scores(None).await.unwrap().iter().map(|row| row.as_of).max()
+}
+
+#[tokio::test]
+async fn rt_49_the_scoreboard_is_measured_once_a_day() {
+    let home = Home::new();
+    called(&home).await;
+    let (first, day) = (home.clock.now(), 86_400_000);
+    for _ in 0..2 {
+        daily(&home.store, &home.snapshot, home.clock.now()).await.unwrap();
+        assert_eq!(as_of(&home).await, Some(first));
+        home.clock.advance_ms(60_000);
+    }
+    home.clock.advance_ms(day);
+    daily(&home.store, &home.snapshot, home.clock.now()).await.unwrap();
+    assert_eq!(as_of(&home).await, Some(home.clock.now()));
+}
+
+/// ST-55, the scoreboard's side: of nodes that share a store the leader measures, and nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn st_55_of_several_nodes_only_the_leader_measures() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let (one, other) = (Home::sharing(&url), Home::sharing(&url));
+    called(&one).await;
+    assert!(one.store.leads(one.clock.now()).await.unwrap());
+    daily(&other.store, &other.snapshot, other.clock.now()).await.unwrap();
+    assert_eq!(as_of(&one).await, None, "the other one leads");
+    daily(&one.store, &one.snapshot, one.clock.now()).await.unwrap();
+    assert_eq!(as_of(&one).await, Some(one.clock.now()));
+    // Whoever lost the lead while it measured keeps nothing.
+    let leading = one.store.leading(one.clock.now()).await.unwrap().unwrap();
+    server.sql(&format!("UPDATE {}.leader SET epoch = epoch + 1", url.split_once("vox_schema=").unwrap().1)).unwrap();
+    let later = one.clock.now().plus_millis(1000);
+    let refused = roll_up(&one.store, &one.snapshot, &WINDOWS, later, Keep::Leading(leading)).await;
+    assert_eq!(refused.unwrap_err().code, StoreError::NotLeading.code());
+    assert_eq!(as_of(&one).await, Some(one.clock.now()));
+    // A person who asks for it gets it on any node.
+    roll_up(&other.store, &other.snapshot, &WINDOWS, later, Keep::Asked).await.unwrap();
+    assert_eq!(as_of(&one).await, Some(later));
 }

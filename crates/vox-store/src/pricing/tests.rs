@@ -45,9 +45,9 @@ async fn the_newest_day_of_each_model_is_shown(home: Home) {
         confidence: "medium".into(),
         last_at: NOON,
     };
-    store.keep_pricing("2026-11-20".into(), vec![row("2026-11-20", "a", 1), row("2026-11-20", "b", 2)]).await.unwrap();
-    store.keep_pricing("2026-11-21".into(), vec![row("2026-11-21", "a", 3)]).await.unwrap();
-    store.keep_pricing("2026-11-21".into(), vec![row("2026-11-21", "a", 4)]).await.unwrap();
+    store.keep_pricing(None, "2026-11-20".into(), vec![row("2026-11-20", "a", 1), row("2026-11-20", "b", 2)]).await.unwrap();
+    store.keep_pricing(None, "2026-11-21".into(), vec![row("2026-11-21", "a", 3)]).await.unwrap();
+    store.keep_pricing(None, "2026-11-21".into(), vec![row("2026-11-21", "a", 4)]).await.unwrap();
     let ratios: Vec<_> = store.pricing().await.unwrap().into_iter().map(|row| (row.model, row.observed_ratio_ppm)).collect();
     assert_eq!(ratios, [("a".into(), Some(4)), ("b".into(), Some(2))]);
     assert_eq!(store.pricing_version().await.unwrap(), 3, "whoever keeps prices is noticed");

@@ -142,10 +142,10 @@ async fn rt_58_scores_and_prices_go_when_their_time_has_come_and_decisions_keep_
     let inputs = vec![kept("contract", b"contract"), kept("catalog", b"catalog"), kept("board", b"board")];
     store.keep_snapshots(inputs, old.plus_millis(100 * DAY_MS)).await.unwrap();
     let mut score = crate::scoreboard::tests::score("old", 7);
-    store.keep_scores(7, vec![score.clone()]).await.unwrap();
+    store.keep_scores(None, 7, vec![score.clone()]).await.unwrap();
     score.as_of = old.plus_millis(DAY_MS);
     score.window_days = 30;
-    store.keep_scores(30, vec![score]).await.unwrap();
+    store.keep_scores(None, 30, vec![score]).await.unwrap();
     store.prune(old.plus_millis(180 * DAY_MS + 1)).await.unwrap();
     let windows: Vec<i64> = store.scores(None).await.unwrap().iter().map(|row| row.window_days).collect();
     assert_eq!(windows, [30], "on each side of the border");

@@ -122,13 +122,13 @@ pub(crate) fn score(model: &'static str, window_days: i64) -> ScoreRow {
 on_both_engines!(rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all);
 async fn rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all(home: Home) {
     let store = home.open();
-    store.keep_scores(7, vec![score("old", 7), score("both", 7)]).await.unwrap();
-    store.keep_scores(30, vec![score("old", 30)]).await.unwrap();
-    store.keep_scores(7, vec![score("both", 7), score("new", 7)]).await.unwrap();
+    store.keep_scores(None, 7, vec![score("old", 7), score("both", 7)]).await.unwrap();
+    store.keep_scores(None, 30, vec![score("old", 30)]).await.unwrap();
+    store.keep_scores(None, 7, vec![score("both", 7), score("new", 7)]).await.unwrap();
     let models = async |window| store.scores(window).await.unwrap().into_iter().map(|row| row.model).collect::<Vec<_>>();
     assert_eq!(models(Some(7)).await, ["both", "new"]);
     assert_eq!(models(None).await, ["both", "new", "old"]);
-    assert!(store.keep_scores(7, vec![score("twice", 7), score("twice", 7)]).await.is_err());
+    assert!(store.keep_scores(None, 7, vec![score("twice", 7), score("twice", 7)]).await.is_err());
     assert_eq!(models(Some(7)).await, ["both", "new"], "a failure in the middle leaves the old rows");
 }
 

@@ -1,37 +1,12 @@
 use super::*;
-use crate::{Config, Variables};
+use crate::story::Home;
 use vox_base::{Clock as _, Id, InteractionId};
 use vox_route::evidence::Level;
 use vox_store::rows::gateway::Interaction;
-use vox_store::{Access, NewOutcome, OpenOptions, SettledCall};
+use vox_store::{NewOutcome, SettledCall};
 use vox_testkit::FixedClock;
-use vox_vault::Registry;
-
-struct Home {
-    store: Store,
-    clock: FixedClock,
-    snapshot: Snapshot,
-    _dir: tempfile::TempDir,
-}
 
 impl Home {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = FixedClock::default();
-        let options = OpenOptions {
-            data_dir: dir.path().join("data"),
-            db: None,
-            access: Access::Create,
-            may_migrate: true,
-            now: clock.now(),
-            vox_version: "0.0.0",
-            store_id: Id::new(clock.now(), [1; 10]),
-        };
-        let config = Config::read(dir.path(), None, &Variables::default(), &Registry::builtin()).unwrap();
-        let (snapshot, _) = crate::discovery::assemble(config, &|_| None, dir.path(), &[], clock.now()).unwrap();
-        Self { store: Store::open(options).unwrap(), snapshot, clock, _dir: dir }
-    }
-
     async fn load(&self) -> Learned {
         Learned::load(&self.store, &self.snapshot, self.clock.now()).await.unwrap()
     }
@@ -40,7 +15,7 @@ impl Home {
         learned.catch_up(&self.store, &self.snapshot, self.clock.now()).await.unwrap()
     }
 
-    async fn post(&self, n: u16, unit: u16, source: &'static str, success: bool) {
+    async fn judge(&self, n: u16, unit: u16, source: &'static str, success: bool) {
         let row = OutcomeRow {
             outcome_id: id(n),
             version: 1,
@@ -90,7 +65,7 @@ async fn rt_54_what_was_heard_bit_by_bit_is_what_the_store_says_at_once() {
     for n in 0..121 {
         // Every third unit is judged again by a better source, some by the same one.
         let (unit, source) = if n % 3 == 2 { (n - 1, "tests") } else { (n, "human_feedback") };
-        home.post(n, unit, source, n % 5 != 0).await;
+        home.judge(n, unit, source, n % 5 != 0).await;
         home.clock.advance_ms(i64::from(n) * 60_000 - 600_000);
         if n % 7 == 0 {
             assert!(home.catch_up(&mut heard).await);
@@ -107,13 +82,13 @@ async fn rt_54_what_was_heard_bit_by_bit_is_what_the_store_says_at_once() {
 async fn a_better_word_takes_the_place_of_a_lesser_one() {
     let home = Home::new();
     let mut learned = home.load().await;
-    home.post(1, 1, "human_feedback", false).await;
+    home.judge(1, 1, "human_feedback", false).await;
     home.catch_up(&mut learned).await;
     assert_eq!(home.all(&learned), Level { success_milli: 0, failure_milli: 300, n_units: 1 });
-    home.post(2, 1, "tests", true).await;
+    home.judge(2, 1, "tests", true).await;
     home.catch_up(&mut learned).await;
     assert_eq!(home.all(&learned), Level { success_milli: 300, failure_milli: 0, n_units: 1 });
-    home.post(3, 1, "human_feedback", false).await;
+    home.judge(3, 1, "human_feedback", false).await;
     assert!(home.catch_up(&mut learned).await);
     assert_eq!(home.all(&learned).success_milli, 300, "a lesser one changes nothing");
 }
@@ -136,7 +111,7 @@ async fn rt_28_a_penalty_is_on_the_board_until_its_end_also_of_a_node_that_start
         cleared_by: None,
         cleared_at: None,
     };
-    home.post(1, 1, "tests", true).await;
+    home.judge(1, 1, "tests", true).await;
     let row = OutcomeRow { outcome_id: id(9), idempotency_key: "9".into(), ..home.store.outcomes(now).await.unwrap().remove(0) };
     let penalties = vec![penalty(1, 600_000), penalty(2, 300_000)];
     home.store.post_outcome(NewOutcome { rows: vec![row], penalties, precedence: vec!["tests"] }).await.unwrap();

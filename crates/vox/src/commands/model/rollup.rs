@@ -4,7 +4,7 @@ use crate::commands::{Result, block_on};
 use crate::context::Context;
 use crate::output::{Answer, table};
 use vox_base::{Coded, Kind};
-use vox_node::rollup::{self, WINDOWS};
+use vox_node::rollup::{self, Keep, WINDOWS};
 
 /// Measure the last days and replace the scoreboard by what comes out.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,8 @@ impl Rollup {
         let snapshot = context.preview()?;
         let Some(_) = context.existing_store()? else { return Err(no_store()) };
         let store = context.store()?;
-        let report = block_on(rollup::roll_up(&store, &snapshot, &self.windows, as_of, self.dry_run))??;
+        let keep = if self.dry_run { Keep::Nothing } else { Keep::Asked };
+        let report = block_on(rollup::roll_up(&store, &snapshot, &self.windows, as_of, keep))??;
         let mut rows = vec![["window", "rows", "calls", "units"].map(str::to_owned).to_vec()];
         rows.extend(report.windows.iter().map(|window| {
             vec![format!("{} days", window.days), window.n_rows.to_string(), window.n_calls.to_string(), window.n_units.to_string()]
