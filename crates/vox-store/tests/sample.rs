@@ -3,7 +3,7 @@
 use std::path::Path;
 use vox_base::{DecisionId, Digest, EntryId, Id, InteractionId, KeyId, NanoUsd, Timestamp};
 use vox_store::rows::gateway::{Attempt, BudgetEntry, CallerKey, Interaction};
-use vox_store::rows::routing::DecisionRow;
+use vox_store::rows::routing::{CatalogFetch, DecisionRow};
 use vox_store::{Access, OpenOptions, SettledCall, Store, StoredKey};
 
 /// 2026-11-21T12:00:00Z.
@@ -143,6 +143,21 @@ pub(crate) fn entry(n: u64, call_id: InteractionId, at: Timestamp) -> BudgetEntr
         call_id,
         at,
         by: None,
+    }
+}
+
+pub(crate) fn fetch(n: u64) -> CatalogFetch {
+    CatalogFetch {
+        fetch_id: interaction_id(n, NOON).cast(),
+        source: "openrouter".into(),
+        at: NOON,
+        outcome: "ok".into(),
+        requests: 1,
+        added: 0,
+        removed: 0,
+        changed: 0,
+        duration_ms: 1,
+        error_code: None,
     }
 }
 

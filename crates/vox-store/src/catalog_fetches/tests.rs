@@ -1,21 +1,11 @@
 use crate::rows::routing::CatalogFetch;
-use crate::sample::NOON;
+use crate::sample::{self, NOON};
 use crate::story::{Home, on_both_engines};
 use vox_base::Id;
 
 fn fetch(n: u8, source: &'static str) -> CatalogFetch {
-    CatalogFetch {
-        fetch_id: Id::new(NOON, [n; 10]),
-        source: source.into(),
-        at: NOON.plus_millis(i64::from(n)),
-        outcome: "ok".into(),
-        requests: 1,
-        added: 2,
-        removed: 0,
-        changed: 1,
-        duration_ms: 300,
-        error_code: None,
-    }
+    let (fetch_id, at) = (Id::new(NOON, [n; 10]), NOON.plus_millis(i64::from(n)));
+    CatalogFetch { fetch_id, source: source.into(), at, added: 2, changed: 1, ..sample::fetch(n.into()) }
 }
 
 on_both_engines!(the_attempts_since_a_moment_are_shown_in_their_order);

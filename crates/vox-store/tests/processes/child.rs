@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use vox_base::{Id, NanoUsd};
-use vox_store::rows::routing::{CatalogFetch, PriceSnapshot};
+use vox_store::rows::routing::PriceSnapshot;
 use vox_store::{Intent, Store};
 
 /// Returns the command that starts this program as a child, perhaps under another program.
@@ -69,23 +69,11 @@ async fn prices(store: &Store, number: u64) {
 async fn fetches(store: &Store) {
     const WRITERS: u64 = 64;
     const ROWS: u64 = 10_000;
-    let fetch = |n: u64| CatalogFetch {
-        fetch_id: sample::interaction_id(n, NOON).cast(),
-        source: "openrouter".into(),
-        at: NOON,
-        outcome: "ok".into(),
-        requests: 1,
-        added: 0,
-        removed: 0,
-        changed: 0,
-        duration_ms: 1,
-        error_code: None,
-    };
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             Box::pin(async move {
                 for n in (writer..ROWS).step_by(usize::try_from(WRITERS).expect("small")) {
-                    store.record_fetch(fetch(n)).await.expect("the row is written");
+                    store.record_fetch(sample::fetch(n)).await.expect("the row is written");
                 }
             })
         })
