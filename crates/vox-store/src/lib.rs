@@ -16,6 +16,7 @@ pub mod rows;
 mod sqlite;
 mod store;
 mod tx;
+mod worker;
 
 mod budget;
 mod calls;

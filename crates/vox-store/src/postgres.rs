@@ -17,7 +17,7 @@ pub(crate) use migrate::{Found, declared, live, look, open_schema, pending};
 pub(crate) use office::{Office, check as check_epoch};
 pub(crate) use pool::Pool;
 pub(crate) use session::{Begin, Session};
-pub(crate) use settler::Settler;
+pub(crate) use settler::start_settler;
 pub use target::Target;
 
 /// Runs work that blocks on the network outside of whatever runtime the caller is in.

@@ -13,4 +13,4 @@ pub(crate) use connection::{APPLICATION_IDS, pragmas, writer as writer_connectio
 pub(crate) use header::{Header, judge};
 pub(crate) use readers::Readers;
 pub(crate) use tx::Statements;
-pub(crate) use writer::{Writer, quick_check};
+pub(crate) use writer::{quick_check, start_writer};

@@ -8,7 +8,7 @@ mod shared;
 
 use crate::intent::IntentLog;
 use crate::queue::Settling;
-use crate::sqlite::{self, Header, Readers, Writer};
+use crate::sqlite::{self, Header, Readers};
 use crate::tx::Tx;
 use crate::{StoreError, calls, fs, kind, migrate};
 use parking_lot::Mutex;
@@ -342,7 +342,7 @@ fn open_engine(options: &OpenOptions, path: &Path, file: File, check: bool, sett
     }
     migrate::migrate(&connection, file, options.now, options.vox_version)?;
     name_store(&connection, options)?;
-    let writer = Writer::start(connection, path.to_owned(), file, settling)?;
+    let writer = sqlite::start_writer(connection, path.to_owned(), file, settling)?;
     Ok(FileEngine { path: path.to_owned(), writer: Some(writer), readers })
 }
 

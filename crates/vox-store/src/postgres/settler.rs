@@ -8,44 +8,15 @@ use crate::StoreError;
 use crate::queue::{Batch, Next, Queue, Queued, Settling};
 use crate::row::Value;
 use crate::tx::{EachRow, Tx};
-use parking_lot::Mutex;
-use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use crate::worker::Server;
+use std::time::Duration;
 
 /// How often a batch that others got in the way of is written again before its calls are written one by one.
 const RETRIES: u32 = 5;
 
-/// The settler of one database.
-pub(crate) struct Settler {
-    pub(crate) queue: Arc<Queue>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Settler {
-    /// Starts the thread; it connects when there is something to write.
-    pub(crate) fn start(target: Target, name: String, settling: Settling) -> Result<Self, StoreError> {
-        let queue = Arc::new(Queue::new());
-        let served = queue.clone();
-        let thread = std::thread::Builder::new().name("vox-settler".to_owned()).spawn(move || {
-            Writing { target, name, settling, session: None }.serve(&served);
-            served.abandon();
-        })?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
-    }
-
-    /// Drains the queue; gives up after this long, and leaves what is left to its intents.
-    pub(crate) fn close(&self, patience: Duration) {
-        self.queue.stop();
-        let Some(thread) = self.thread.lock().take() else { return };
-        let deadline = Instant::now() + patience;
-        while !thread.is_finished() && Instant::now() < deadline {
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-        if thread.is_finished() && thread.join().is_err() {
-            tracing::error!("the settler of the store panicked");
-        }
-    }
+/// Starts the thread; it connects when there is something to write.
+pub(crate) fn start_settler(target: Target, name: String, settling: Settling) -> Result<Server, StoreError> {
+    Server::start("vox-settler".to_owned(), move |queue| Writing { target, name, settling, session: None }.serve(queue))
 }
 
 /// The transaction of an operation without statements.

@@ -8,54 +8,15 @@ use super::tx::Statements;
 use crate::StoreError;
 use crate::queue::{Batch, Next, Queue, Queued, Settling};
 use crate::tx::Tx;
-use parking_lot::Mutex;
+use crate::worker::Server;
 use rusqlite::Connection;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 use vox_contract::File;
 
-/// The writer of one file.
-pub(crate) struct Writer {
-    pub(crate) queue: Arc<Queue>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Writer {
-    /// Starts the thread on a connection that is configured and migrated.
-    pub(crate) fn start(mut connection: Connection, path: PathBuf, file: File, settling: Settling) -> Result<Self, StoreError> {
-        connection::wait_evenly(&mut connection)?;
-        let queue = Arc::new(Queue::new());
-        let thread_queue = queue.clone();
-        let thread = std::thread::Builder::new().name(format!("vox-{}-writer", file.as_str())).spawn(move || {
-            let served = Served(thread_queue);
-            serve(connection, &path, file, &served.0, &settling);
-        })?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
-    }
-
-    /// Drains the queue and closes the file; gives up after this long.
-    pub(crate) fn close(&self, patience: Duration) {
-        self.queue.stop();
-        let Some(thread) = self.thread.lock().take() else { return };
-        let deadline = Instant::now() + patience;
-        while !thread.is_finished() && Instant::now() < deadline {
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-        if thread.is_finished() && thread.join().is_err() {
-            tracing::error!("the writer of the store panicked");
-        }
-    }
-}
-
-/// However the thread ends, nobody waits for it for ever.
-struct Served(Arc<Queue>);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
+/// Starts the thread on a connection that is configured and migrated; it closes the file when it ends.
+pub(crate) fn start_writer(mut connection: Connection, path: PathBuf, file: File, settling: Settling) -> Result<Server, StoreError> {
+    connection::wait_evenly(&mut connection)?;
+    Server::start(format!("vox-{}-writer", file.as_str()), move |queue| serve(connection, &path, file, queue, &settling))
 }
 
 /// Serves until told to stop; a file whose device failed is opened again and checked first.

@@ -2,10 +2,11 @@
 
 use super::{Access, OpenOptions};
 use crate::StoreError;
-use crate::postgres::{self, Begin, Office, Pool, Session, Settler, Target};
+use crate::postgres::{self, Begin, Office, Pool, Session, Target};
 use crate::queue::{Queue, Settling};
-use crate::sqlite::{Readers, Writer};
+use crate::sqlite::Readers;
 use crate::tx::Tx;
+use crate::worker::Server;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub(crate) enum Lead {
 /// One SQLite file.
 pub(crate) struct FileEngine {
     pub(crate) path: PathBuf,
-    pub(crate) writer: Option<Writer>,
+    pub(crate) writer: Option<Server>,
     pub(crate) readers: Readers,
 }
 
@@ -52,7 +53,7 @@ impl FileEngine {
 pub(crate) struct ServerEngine {
     pub(crate) target: Target,
     pub(crate) pool: Pool,
-    settler: Option<Settler>,
+    settler: Option<Server>,
     office: Arc<Mutex<Office>>,
     name: String,
 }
@@ -67,7 +68,7 @@ impl ServerEngine {
         })?;
         let settler = match options.access {
             Access::Inspect => None,
-            Access::Existing | Access::Create => Some(Settler::start(target.clone(), name.clone(), settling)?),
+            Access::Existing | Access::Create => Some(postgres::start_settler(target.clone(), name.clone(), settling)?),
         };
         Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler, office: Arc::default(), name })
     }
