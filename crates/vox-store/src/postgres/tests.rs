@@ -1,4 +1,4 @@
-use super::{Begin, Pool, Session, Target};
+use super::{Begin, Pool, Target};
 use crate::sample::{self, DAY_MS, NOON, call, key};
 use crate::story::Home;
 use crate::{Store, StoreError};
@@ -18,50 +18,6 @@ async fn rolled(store: &Store) -> i64 {
 
 async fn spent(store: &Store) -> i64 {
     store.spent(None).await.unwrap().first().map_or(0, |spent| spent.nano_usd.get())
-}
-
-/// Another client writes a call's entry and keeps its transaction open while the day is to be rolled up.
-#[tokio::test(flavor = "multi_thread")]
-async fn st_54_who_commits_late_is_counted_exactly_once() {
-    let Some(server) = Postgres::shared() else { return };
-    let url = server.fresh();
-    let store = Home::server(url.clone()).open();
-    for n in 1..=4 {
-        store.settle(call(n, NOON));
-    }
-    store.flush().await.unwrap();
-    let entry = sample::entry(9, sample::interaction_id(9, NOON), NOON);
-    let insert = format!(
-        "BEGIN; INSERT INTO budget_entries (entry_id, account, kind, amount_nano_usd, call_id, at) VALUES \
-         ('{}', '{}', 'settle', 1250, '{}', {})",
-        entry.entry_id,
-        entry.account,
-        entry.call_id,
-        NOON.millis()
-    );
-    let late = tokio::task::spawn_blocking(move || {
-        let session = Session::connect(&target(&url), "late").unwrap();
-        session.batch(&insert).unwrap();
-        session
-    });
-    let late = late.await.unwrap();
-    // Its rows cannot be seen yet, so the day stays open; what is shown goes on being right.
-    let until = Instant::now() + Duration::from_millis(2500);
-    while Instant::now() < until {
-        store.roll_up(TOMORROW).await.unwrap();
-        assert_eq!(spent(&store).await, 4 * 1250);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(rolled(&store).await, 0);
-    tokio::task::spawn_blocking(move || late.batch("COMMIT").unwrap()).await.unwrap();
-    assert_eq!(spent(&store).await, 5 * 1250);
-    store.roll_up(TOMORROW).await.unwrap();
-    assert_eq!((rolled(&store).await, spent(&store).await), (5, 5 * 1250));
-    // One more of that day goes into the sums at once, and into them once.
-    store.settle(call(10, NOON));
-    store.flush().await.unwrap();
-    store.roll_up(TOMORROW).await.unwrap();
-    assert_eq!((rolled(&store).await, spent(&store).await), (6, 6 * 1250));
 }
 
 /// Several stores settle calls of a day while it is rolled up again and again.

@@ -1,7 +1,8 @@
 //! What only several processes can show: locks between them, syncs as the kernel counts them, and `kill -9`.
 //!
 //! The program runs itself again as a child (see `child`), told by arguments what to do. Without arguments it runs every
-//! check; a name picks those that contain it, `rounds=200` sets the number of kills (20 unless told).
+//! check; a name picks those that contain it, `rounds=200` sets the number of kills, or of tenths of a second where time counts
+//! (20 unless told).
 
 #![expect(clippy::print_stdout, reason = "this is a test program with its own report")]
 
@@ -23,6 +24,7 @@ const CHECKS: &[Check] = &[
     ("st_11_a_foreign_lock_is_waited_for_and_then_busy", locks::st_11_a_foreign_lock_is_waited_for_and_then_busy),
     ("st_13_many_writers_share_syncs", syncs::st_13_many_writers_share_syncs),
     ("st_53_the_ledger_of_four_processes_adds_up", team::st_53_the_ledger_of_four_processes_adds_up),
+    ("st_54_who_commits_late_is_counted_exactly_once", team::st_54_who_commits_late_is_counted_exactly_once),
     ("st_55_another_leads_when_the_leader_stands_still", team::st_55_another_leads_when_the_leader_stands_still),
     ("st_55_the_work_of_a_past_epoch_changes_nothing", team::st_55_the_work_of_a_past_epoch_changes_nothing),
     ("st_16_gw_37_nothing_acknowledged_is_lost_to_a_kill", kill::st_16_gw_37_nothing_acknowledged_is_lost_to_a_kill),

@@ -66,6 +66,68 @@ pub(crate) fn st_53_the_ledger_of_four_processes_adds_up(rounds: u32) {
     println!("     {settled} calls of four processes in {} s", f64::from(rounds) / 10.0);
 }
 
+/// Another client writes a call's entry and keeps its transaction open while the day is to be rolled up. `rounds` is the
+/// time in tenths of a second: 20 unless told, 300 are the whole half minute.
+pub(crate) fn st_54_who_commits_late_is_counted_exactly_once(rounds: u32) {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let (own, held) = (home(&url), Duration::from_millis(u64::from(rounds) * 100));
+    let store = open(own.path().to_str().expect("the path is text"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let settle = |n| {
+        store.settle(sample::call(n, NOON));
+        runtime.block_on(store.flush()).expect("it is written");
+    };
+    let roll_up = || runtime.block_on(store.roll_up(TOMORROW)).expect("the roll-up is written or left for later");
+    let spent = || runtime.block_on(store.spent(None)).expect("it reads").first().map_or(0, |spent| spent.nano_usd.get() / 1250);
+    let rolled = || server.sql(&format!("SELECT coalesce(sum(entries), 0) FROM {}.budget_daily", schema(&url))).expect("it reads");
+    (1..=4).for_each(settle);
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| server.sql(&late_entry(&url, held + Duration::from_secs(1))).expect("it commits"));
+        while server.sql(&writers(&url)).expect("it reads") == "0" {
+            assert!(!late.is_finished(), "its entry is written long before it commits");
+        }
+        // Its rows cannot be seen yet, so the day stays open; what is shown goes on being right.
+        let (until, mut n) = (Instant::now() + held, 0);
+        while Instant::now() < until {
+            roll_up();
+            assert_eq!(spent(), 4);
+            n += 1;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(!late.is_finished());
+        assert_eq!(rolled(), "0");
+        println!("     rolled up {n} times beside a transaction of {} s", f64::from(rounds) / 10.0);
+    });
+    assert_eq!(spent(), 5);
+    roll_up();
+    assert_eq!((rolled().as_str(), spent()), ("5", 5));
+    // One more of that day goes into the sums at once, and into them once.
+    settle(10);
+    roll_up();
+    assert_eq!((rolled().as_str(), spent()), ("6", 6));
+}
+
+/// Returns a transaction that writes an entry and commits so much later.
+fn late_entry(url: &str, after: Duration) -> String {
+    let entry = sample::entry(9, sample::interaction_id(9, NOON), NOON);
+    format!(
+        "BEGIN; INSERT INTO {}.budget_entries (entry_id, account, kind, amount_nano_usd, call_id, at) \
+         VALUES ('{}', '{}', 'settle', 1250, '{}', {}); SELECT pg_sleep({}); COMMIT",
+        schema(url),
+        entry.entry_id,
+        entry.account,
+        entry.call_id,
+        NOON.millis(),
+        after.as_secs_f64()
+    )
+}
+
+/// Returns the question how many transactions are writing entries.
+fn writers(url: &str) -> String {
+    format!("SELECT count(*) FROM pg_locks WHERE relation = '{}.budget_entries'::regclass AND mode = 'RowExclusiveLock'", schema(url))
+}
+
 fn schema(url: &str) -> &str {
     url.split_once("vox_schema=").expect("the address names a schema").1
 }
