@@ -193,7 +193,8 @@ fn outcome(n: u64, calls: u64) -> OutcomeRow {
 
 fn snapshot() -> Snapshot {
     let dir = tempfile::tempdir().expect("a directory");
-    let config = Config::read(dir.path(), &Variables::default(), &vox_vault::Registry::builtin()).expect("the defaults hold together");
+    let config =
+        Config::read(dir.path(), None, &Variables::default(), &vox_vault::Registry::builtin()).expect("the defaults hold together");
     discovery::assemble(config, &|_| None, dir.path(), &[], NOON).expect("the defaults hold together").0
 }
 

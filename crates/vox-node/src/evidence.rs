@@ -65,19 +65,20 @@ impl Node {
         let intake =
             Intake { store: &self.store, rules: OutcomeRules::builtin(), contract: &snapshot.contract, random: &random, now: self.now() };
         let posted = post(&intake, poster, outcome, None).await?;
-        self.refresh_evidence().await?;
+        self.refresh_evidence(true).await?;
         Ok(posted)
     }
 
-    /// Takes in what was posted on any node of the store and what calls have left, and puts it on the board.
+    /// Takes in what calls have left and, if the store is to be asked, what was posted on any of its nodes, and puts it on
+    /// the board.
     ///
     /// # Errors
     /// The store cannot be read or written; the old board stays.
-    pub(crate) async fn refresh_evidence(&self) -> Result<(), Coded> {
+    pub(crate) async fn refresh_evidence(&self, asks: bool) -> Result<(), Coded> {
         let mut learning = self.learning.lock().await;
         let now = self.now();
         let snapshot = self.snapshot();
-        let posted = learning.learned.catch_up(&self.store, &snapshot, now).await?;
+        let posted = asks && learning.learned.catch_up(&self.store, &snapshot, now).await?;
         let seen = self.sightings.take();
         learning.has_news |= !seen.is_empty();
         let escalated = learning.learned.saw(&snapshot.contract, &seen);

@@ -26,7 +26,7 @@ use vox_host::fs;
 use vox_host::http::Http;
 use vox_route::Ask;
 use vox_route::decide::Account;
-use vox_store::Store;
+use vox_store::{Changes, Store};
 use vox_telemetry::SpanId;
 
 /// What a node is opened with.
@@ -78,6 +78,7 @@ pub struct Node {
     keys: ArcSwap<KeyTable>,
     seen: Mutex<Seen>,
     neighbours: Mutex<Neighbours>,
+    changes: Mutex<Option<Changes>>,
     stale: ArcSwap<Option<String>>,
     pub(crate) metrics: Metrics,
     pub(crate) sightings: Sightings,
@@ -159,6 +160,7 @@ impl Node {
             variables: options.variables,
             clock: options.clock,
             random: Mutex::new(random),
+            changes: Mutex::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
             keys: ArcSwap::from_pointee(keys),
             neighbours: Mutex::default(),
@@ -174,21 +176,27 @@ impl Node {
         Ok(Arc::new(node))
     }
 
-    /// Looks whether keys, secrets, observed prices or configuration have changed, and takes the change in. An invalid change keeps what
-    /// is, and is told by [`Node::notes`].
+    /// Looks whether keys, secrets, observed prices or configuration have changed, and takes the change in. An invalid
+    /// change keeps what is, and is told by [`Node::notes`]. To be called several times a second, and whenever
+    /// [`Store::changes`] wakes: shared tables are asked no more than once a second unless another node told of a change.
     pub async fn refresh(&self) {
         let now = self.now();
+        let is_told = self.changes.lock().get_or_insert_with(|| self.store.changes()).take();
+        let asks = !self.store.is_shared() || self.neighbours.lock().may_ask(is_told, std::time::Instant::now());
         let seen = self.seen.lock().clone();
         let files = watched(&self.config_dir, self.project.as_deref(), &self.cache_dir);
         let secrets_version = self.secrets.version().await.unwrap_or(seen.secrets_version);
         // What providers charge changes with a roll-up, here, on another node or by a command.
-        let pricing_version = self.store.pricing_version().await.unwrap_or(seen.pricing_version);
+        let pricing_version = match asks {
+            true => self.store.pricing_version().await.unwrap_or(seen.pricing_version),
+            false => seen.pricing_version,
+        };
         if files != seen.files || secrets_version != seen.secrets_version || pricing_version != seen.pricing_version {
             self.rebuild().await;
             let mut seen = self.seen.lock();
             (seen.files, seen.secrets_version, seen.pricing_version) = (files, secrets_version, pricing_version);
         }
-        if let Err(error) = self.refresh_evidence().await {
+        if let Err(error) = self.refresh_evidence(asks).await {
             tracing::warn!(code = error.code, "evidence cannot be read: {error}");
         }
         self.note_used_keys(now).await;
@@ -196,6 +204,12 @@ impl Node {
         if self.store.is_shared() {
             self.look_around(now).await;
         }
+        if asks {
+            self.refresh_keys(&seen, now).await;
+        }
+    }
+
+    async fn refresh_keys(&self, seen: &Seen, now: Timestamp) {
         match self.store.keys_version().await {
             Ok(version) if version != seen.keys_version => {
                 if self.reload_keys(now).await.is_ok() {

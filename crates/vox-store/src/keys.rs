@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// The id or public id is taken, a value does not fit, or the store cannot be written.
     pub async fn create_key(&self, new: StoredKey) -> Result<(), StoreError> {
-        self.write(move |tx| {
+        self.change(move |tx| {
             tx.insert(&new.key)?;
             insert_budgets(tx, &new)?;
             tx.execute(CHANGED, &[]).map(|_| ())
@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// There is no such key, a value does not fit, or the store cannot be written.
     pub async fn update_key(&self, changed: StoredKey) -> Result<(), StoreError> {
-        self.write(move |tx| {
+        self.change(move |tx| {
             let key = &changed.key;
             key.check()?;
             let sql = "UPDATE caller_keys SET name = $2, models_json = $3, hints_json = $4, rpm = $5, tpm = $6, concurrency = $7, \
@@ -95,7 +95,7 @@ impl Store {
     /// # Errors
     /// There is no such key that is not revoked, or the store cannot be written.
     pub async fn rotate_key(&self, id: KeyId, secret_sha256: Digest, old_valid_until: Timestamp) -> Result<(), StoreError> {
-        self.write(move |tx| {
+        self.change(move |tx| {
             let sql = "UPDATE caller_keys SET prev_secret_sha256 = secret_sha256, prev_valid_until = $3, secret_sha256 = $2 \
                 WHERE key_id = $1 AND revoked_at IS NULL";
             found(tx.execute(sql, &[id.encode(), secret_sha256.encode(), old_valid_until.encode()])?, id)?;
@@ -110,7 +110,7 @@ impl Store {
     /// # Errors
     /// There is no such key, or the store cannot be written.
     pub async fn revoke_key(&self, id: KeyId, tree: bool, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
-        self.write(move |tx| {
+        self.change(move |tx| {
             let mut revoked = Vec::new();
             for key in if tree { tree_of(tx, id)? } else { vec![id] } {
                 let sql = "UPDATE caller_keys SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL";
@@ -139,7 +139,7 @@ impl Store {
         .await
     }
 
-    /// Returns a number that moves whenever any process changes a key; cheap enough to ask four times a second.
+    /// Returns a number that moves whenever any process changes a key; cheap enough to ask several times a second.
     ///
     /// # Errors
     /// The store cannot be read.

@@ -21,6 +21,7 @@ mod worker;
 mod budget;
 mod calls;
 mod catalog_fetches;
+mod changes;
 mod decisions;
 mod held;
 mod intent;
@@ -39,6 +40,7 @@ mod vault;
 
 pub use budget::Spent;
 pub use calls::{CallRecord, SettledCall, Wanted};
+pub use changes::Changes;
 pub use decisions::{DecisionRecord, Snapshot};
 pub use error::StoreError;
 pub use held::{Correction, HeldCall, Recovered};

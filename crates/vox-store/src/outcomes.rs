@@ -106,7 +106,7 @@ impl Store {
     /// # Errors
     /// A value does not fit, or the store cannot be written.
     pub async fn post_outcome(&self, new: NewOutcome) -> Result<Posted, StoreError> {
-        self.write(move |tx| post(tx, new.clone())).await
+        self.change(move |tx| post(tx, new.clone())).await
     }
 
     /// Returns how many changes the evidence has seen.

@@ -40,7 +40,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let task = task.unwrap_or_default();
-        self.write(move |tx| {
+        self.change(move |tx| {
             let values = [Value::Text(&provider_canonical), Value::Text(&model), Value::Text(&task), Value::Text(&by), now.encode()];
             let n_cleared = tx.execute(CLEAR, &values)?;
             if n_cleared > 0 {

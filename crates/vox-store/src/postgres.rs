@@ -1,8 +1,10 @@
 //! The PostgreSQL engine: the shared tables of several nodes in one schema of one database.
 //!
 //! `target` is where, `session` one connection, `tx` the statements on it, `pool` the connections that reads and writes
-//! borrow, `settler` the thread that writes settled calls, `office` who leads, `migrate` the schema. What work means is the nouns' business.
+//! borrow, `settler` the thread that writes settled calls, `office` who leads, `bell` what nodes
+//! tell each other, `migrate` the schema. What work means is the nouns' business.
 
+mod bell;
 mod migrate;
 mod office;
 mod pool;
@@ -13,6 +15,7 @@ mod tls;
 mod tx;
 mod value;
 
+pub(crate) use bell::Bell;
 pub(crate) use migrate::{Found, declared, live, look, open_schema, pending};
 pub(crate) use office::{Office, check as check_epoch};
 pub(crate) use pool::Pool;

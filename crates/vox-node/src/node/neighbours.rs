@@ -13,6 +13,8 @@ use vox_store::{NodeSeen, StoreError};
 const BEAT: Duration = Duration::from_secs(10);
 /// How often a node asks whether it leads.
 const LEAD: Duration = Duration::from_secs(2);
+/// How often a node asks what is new on a shared store though nobody told of any change.
+const ASK: Duration = Duration::from_secs(1);
 /// After this long without a beat a node is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,7 @@ pub(crate) struct Neighbours {
     seen: HashMap<IncarnationId, (i64, Instant)>,
     beaten: Option<Instant>,
     led: Option<Instant>,
+    asked: Option<Instant>,
 }
 
 impl Neighbours {
@@ -33,6 +36,14 @@ impl Neighbours {
     /// Returns whether it is time to ask who leads.
     pub(crate) fn may_lead(&mut self, now: Instant) -> bool {
         is_due(&mut self.led, LEAD, now)
+    }
+
+    /// Returns whether to ask the tables what is new: at once where somebody told of a change, and every second anyhow.
+    pub(crate) fn may_ask(&mut self, is_told: bool, now: Instant) -> bool {
+        if is_told {
+            self.asked = None;
+        }
+        is_due(&mut self.asked, ASK, now)
     }
 
     /// Takes in what the tables say, and returns the nodes that are dead.
@@ -135,6 +146,14 @@ mod tests {
         // Whoever comes back is new.
         assert_eq!(neighbours.observe(&[], node(1), almost + DEAD_AFTER), []);
         assert_eq!(neighbours.observe(&seen([5, 5, 6]), node(1), almost + DEAD_AFTER), []);
+    }
+
+    #[test]
+    fn st_56_the_tables_are_asked_when_somebody_told_of_a_change_and_every_second_when_nobody_does() {
+        let (mut neighbours, start) = (Neighbours::default(), Instant::now());
+        let mut asks = |is_told: bool, ms: u64| neighbours.may_ask(is_told, start + Duration::from_millis(ms));
+        assert_eq!([0, 250, 500, 750, 1000, 1250].map(|ms| asks(false, ms)), [true, false, false, false, true, false]);
+        assert_eq!([asks(true, 1300), asks(true, 1310), asks(false, 1500), asks(false, 2310)], [true, true, false, true]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Access, OpenOptions};
 use crate::StoreError;
-use crate::postgres::{self, Begin, Office, Pool, Session, Target};
+use crate::postgres::{self, Begin, Bell, Office, Pool, Session, Target};
 use crate::queue::{Queue, Settling};
 use crate::sqlite::Readers;
 use crate::tx::Tx;
@@ -12,6 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vox_base::{Id, Timestamp};
+
+/// How long closing waits until the last change is told; whoever misses it asks soon.
+const BELL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether a process may do a leader's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub(crate) struct ServerEngine {
     pub(crate) target: Target,
     pub(crate) pool: Pool,
     settler: Option<Server>,
+    /// None where nothing may be written.
+    bell: Option<Bell>,
     office: Arc<Mutex<Office>>,
     name: String,
 }
@@ -66,11 +71,14 @@ impl ServerEngine {
             let mut session = Session::connect(target, &name)?;
             postgres::open_schema(&mut session, target, options)
         })?;
-        let settler = match options.access {
-            Access::Inspect => None,
-            Access::Existing | Access::Create => Some(postgres::start_settler(target.clone(), name.clone(), settling)?),
+        let (settler, bell) = match options.access {
+            Access::Inspect => (None, None),
+            Access::Existing | Access::Create => {
+                let settler = postgres::start_settler(target.clone(), name.clone(), settling)?;
+                (Some(settler), Some(Bell::start(target.clone(), name.clone())?))
+            }
         };
-        Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler, office: Arc::default(), name })
+        Ok(Self { target: target.clone(), pool: Pool::new(target, &name), settler, bell, office: Arc::default(), name })
     }
 }
 
@@ -107,6 +115,14 @@ impl Shared {
             Self::File(file) => file.write(move |tx| work(tx)).await,
             Self::Server(server) if server.settler.is_none() => Err(StoreError::Missing(PathBuf::from(server.target.to_string()))),
             Self::Server(server) => server.pool.run(Begin::InTurn, work).await,
+        }
+    }
+
+    /// Returns what tells the other nodes of changes; `None` where there are none.
+    pub(crate) fn bell(&self) -> Option<&Bell> {
+        match self {
+            Self::File(_) => None,
+            Self::Server(server) => server.bell.as_ref(),
         }
     }
 
@@ -165,6 +181,9 @@ impl Shared {
             Self::Server(server) => {
                 if let Some(settler) = &server.settler {
                     settler.close(patience);
+                }
+                if let Some(bell) = &server.bell {
+                    bell.close(BELL_PATIENCE);
                 }
                 *server.office.lock() = Office::default();
                 server.pool.close();

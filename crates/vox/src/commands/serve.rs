@@ -156,8 +156,12 @@ async fn care(node: Arc<Node>) -> Ended {
     let refreshing = async {
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut changes = node.store().changes();
         loop {
-            refresh.tick().await;
+            tokio::select! {
+                _ = refresh.tick() => {}
+                () = changes.next() => {}
+            }
             node.refresh().await;
         }
     };

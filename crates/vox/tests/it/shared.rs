@@ -2,7 +2,7 @@
 
 use crate::node::{Node, PATIENCE, Setup, until};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vox_testkit::{Answer, FakeProvider, Postgres, Tokens};
 
 /// A database that several nodes share, seen from outside.
@@ -186,6 +186,38 @@ fn a_key_made_or_revoked_at_one_node_is_known_to_the_other() {
     until(PATIENCE, || (ask(&other) == 200).then_some(())).expect("the other node takes the key in");
     assert!(one.vox(&["keys", "revoke", "shared"]).status.success());
     until(PATIENCE, || (ask(&other) == 401).then_some(())).expect("and its end");
+}
+
+/// The other node hears nothing of a change, and finds it by looking.
+#[test]
+fn st_56_a_change_is_found_within_two_seconds_where_notifications_are_suppressed() {
+    let Some(team) = Team::new() else { return };
+    let fake = FakeProvider::scripted([answer(5).openai()]);
+    let port = team.server.port();
+    let muted = team.url.replace(&format!(":{port}/"), &format!(":{}/", vox_testkit::muted(port)));
+    let one = team.setup(&fake).start();
+    let other = Setup::new().openai(&fake).env("VOX_DB_URL", &muted).start();
+    let key = one.key(&["shared"]);
+    let made = Instant::now();
+    let ask = || all_at_once(&[&other], &key, 1, &body(5))[0].0;
+    until(PATIENCE, || (ask() == 200).then_some(())).expect("the other node takes the key in");
+    assert!(made.elapsed() < Duration::from_secs(2), "{:?}", made.elapsed());
+}
+
+#[test]
+fn st_56_nodes_whose_listeners_are_ended_find_changes_all_the_same_and_listen_again() {
+    let Some(team) = Team::new() else { return };
+    let fake = FakeProvider::scripted([answer(5).openai()]);
+    let (one, other) = (team.setup(&fake).start(), team.setup(&fake).start());
+    let schema = team.url.split_once("vox_schema=").expect("the address names a schema").1;
+    let channel = format!("vox_{}", team.sql(&format!("SELECT encode(substr(sha256('vox {schema}'), 1, 4), 'hex')")));
+    let listening = format!("FROM pg_stat_activity WHERE query LIKE 'LISTEN {channel}%' OR query LIKE 'NOTIFY {channel}%'");
+    team.wait(&format!("SELECT count(*) {listening}"), 2);
+    let key = one.key(&["shared"]);
+    let ask = || all_at_once(&[&other], &key, 1, &body(5))[0].0;
+    team.sql(&format!("SELECT pg_terminate_backend(pid) {listening}"));
+    until(PATIENCE, || (ask() == 200).then_some(())).expect("the other node takes the key in");
+    team.wait(&format!("SELECT count(*) {listening}"), 2);
 }
 
 #[test]
