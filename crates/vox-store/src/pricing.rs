@@ -93,7 +93,7 @@ impl Store {
     /// # Errors
     /// The store cannot be written, or another node leads by now; then the old rows are all still there.
     pub async fn keep_pricing(&self, leading: Option<Leading>, day: String, rows: Vec<PricingRow>) -> Result<(), StoreError> {
-        self.write_as(leading, move |tx| {
+        self.replace(leading, move |tx| {
             tx.execute("DELETE FROM model_pricing WHERE day = $1", &[Value::Text(&day)])?;
             rows.iter().try_for_each(|row| tx.insert(row))?;
             tx.execute(CHANGED, &[Value::Text(META)]).map(|_| ())

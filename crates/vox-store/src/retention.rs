@@ -50,6 +50,10 @@ pub struct Pruned {
 const BATCH_ROWS: i64 = 2000;
 const DAY_MS: i64 = 86_400_000;
 
+/// Changes nothing, and holds a row until the end of the transaction.
+const TURN_TO_REPLACE: &str =
+    "INSERT INTO store_meta (key, value) VALUES ('measured', '') ON CONFLICT (key) DO UPDATE SET value = store_meta.value";
+
 impl Store {
     /// Keeps the lead among the nodes of a shared store, or takes it if nobody has it. To be called every few seconds.
     ///
@@ -69,16 +73,18 @@ impl Store {
         Ok((lead != Lead::Follows).then_some(Leading(lead)))
     }
 
-    /// Runs a write that is the leader's, or anybody's where none is named.
-    pub(crate) async fn write_as<T, F>(&self, leading: Option<Leading>, work: F) -> Result<T, StoreError>
+    /// Replaces what was measured, as the leader where one is named. It takes its turn with others that do the same, and
+    /// keeps no other writer waiting.
+    pub(crate) async fn replace<F>(&self, leading: Option<Leading>, mut work: F) -> Result<(), StoreError>
     where
-        T: Send + 'static,
-        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<(), StoreError> + Send + 'static,
     {
-        match leading {
-            Some(Leading(lead)) => self.shared().write_leading(lead, work).await,
-            None => self.write(work).await,
-        }
+        let lead = leading.map(|Leading(lead)| lead);
+        let replace = move |tx: &mut dyn Tx| {
+            tx.execute(TURN_TO_REPLACE, &[])?;
+            work(tx)
+        };
+        self.shared().write_beside_as(lead, replace).await
     }
 
     async fn lead(&self, now: Timestamp) -> Result<Lead, StoreError> {

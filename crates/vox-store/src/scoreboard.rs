@@ -121,7 +121,7 @@ impl Store {
     /// # Errors
     /// The store cannot be written, or another node leads by now; then the old rows are all still there.
     pub async fn keep_scores(&self, leading: Option<Leading>, window_days: i64, rows: Vec<ScoreRow>) -> Result<(), StoreError> {
-        self.write_as(leading, move |tx| {
+        self.replace(leading, move |tx| {
             tx.execute("DELETE FROM model_scoreboard WHERE window_days = $1", &[Value::Int(window_days)])?;
             rows.iter().try_for_each(|row| tx.insert(row))
         })

@@ -294,10 +294,10 @@ impl Occurrences {
     fn at_percent(&self, percent: u64) -> Option<i64> {
         let place = (self.n * percent).div_ceil(100);
         let mut passed = 0;
-        let mut reaches = |(_, n): &(&i64, &u32)| {
+        let reached = self.values.iter().find(|(_, n)| {
             passed += u64::from(**n);
             passed >= place
-        };
-        self.values.iter().find(|entry| reaches(entry)).map(|(value, _)| *value)
+        });
+        reached.map(|(value, _)| *value)
     }
 }

@@ -132,6 +132,19 @@ async fn rt_49_the_rows_of_a_window_are_replaced_whole_or_not_at_all(home: Home)
     assert_eq!(models(Some(7)).await, ["both", "new"], "a failure in the middle leaves the old rows");
 }
 
+on_both_engines!(rt_49_of_two_that_replace_a_window_at_once_one_comes_last_and_is_whole);
+async fn rt_49_of_two_that_replace_a_window_at_once_one_comes_last_and_is_whole(home: Home) {
+    let stores = [home.open(), home.open()];
+    let models = ["one", "other"];
+    for _ in 0..10 {
+        let rows = |own: &'static str| vec![score("both", 7), score(own, 7)];
+        let (one, other) = tokio::join!(stores[0].keep_scores(None, 7, rows(models[0])), stores[1].keep_scores(None, 7, rows(models[1])));
+        assert_eq!((one, other), (Ok(()), Ok(())));
+        let kept: Vec<_> = stores[0].scores(Some(7)).await.unwrap().into_iter().map(|row| row.model).collect();
+        assert!(kept == ["both", "one"] || kept == ["both", "other"], "{kept:?}");
+    }
+}
+
 on_both_engines!(rt_51_what_has_no_outcome_has_no_weight);
 async fn rt_51_what_has_no_outcome_has_no_weight(home: Home) {
     let store = home.open();

@@ -153,6 +153,25 @@ impl Shared {
         }
     }
 
+    /// Like [`Self::write_beside`], for as long as this process leads where a lead is named.
+    pub(crate) async fn write_beside_as<T, F>(&self, lead: Option<Lead>, mut work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx) -> Result<T, StoreError> + Send + 'static,
+    {
+        match lead {
+            None | Some(Lead::Alone) => self.write_beside(work).await,
+            Some(Lead::Follows) => Err(StoreError::NotLeading),
+            Some(Lead::Epoch(epoch)) => {
+                self.write_beside(move |tx| {
+                    postgres::check_epoch(tx, epoch)?;
+                    work(tx)
+                })
+                .await
+            }
+        }
+    }
+
     pub(crate) async fn write_beside<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
