@@ -178,7 +178,7 @@ impl Node {
 
     /// Looks whether keys, secrets, observed prices or configuration have changed, and takes the change in. An invalid
     /// change keeps what is, and is told by [`Node::notes`]. To be called several times a second, and whenever
-    /// [`Store::changes`] wakes: shared tables are asked no more than once a second unless another node told of a change.
+    /// [`Store::changes`] wakes: shared tables are asked less often unless another node told of a change.
     pub async fn refresh(&self) {
         let now = self.now();
         let is_told = self.changes.lock().get_or_insert_with(|| self.store.changes()).take();
