@@ -28,7 +28,8 @@ pub struct Filled {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fillings {
     full: BTreeMap<Who, VecDeque<Timestamp>>,
-    escalated: BTreeMap<CallerTask, Escalated>,
+    /// Of one caller and task, each larger one ends before the next smaller one.
+    escalated: BTreeMap<CallerTask, Vec<Escalated>>,
 }
 
 type CallerTask = (Option<Arc<str>>, Arc<str>);
@@ -55,8 +56,15 @@ impl Fillings {
         if times.len() < rules.escalate.times as usize {
             return false;
         }
-        let escalated = Escalated { above_tokens: rung(rules, call.context_tokens), until: call.at.plus_millis(window_ms) };
-        self.escalated.insert((call.caller.clone(), call.task.clone()), escalated);
+        let until = call.at.plus_millis(window_ms);
+        let escalated = Escalated { above_tokens: rung(rules, call.context_tokens), until };
+        let of_caller = self.escalated.entry((call.caller.clone(), call.task.clone())).or_default();
+        // Each holds for its own window: a smaller one does not end a larger, nor does it prolong it.
+        of_caller.retain(|other| {
+            let holds = other.until > call.at && other.until <= until;
+            holds && other.above_tokens > escalated.above_tokens
+        });
+        of_caller.push(escalated);
         true
     }
 
@@ -65,14 +73,15 @@ impl Fillings {
     #[must_use]
     pub fn escalations(&self, rules: &ContextRules, at: Timestamp) -> Vec<Escalation> {
         let latest = at.plus_millis(i64::from(rules.escalate.window_s) * 1000);
-        let open = self.escalated.iter().filter(|(_, escalated)| escalated.until > at && escalated.until <= latest);
-        open.map(|((caller, task), Escalated { above_tokens, until })| Escalation {
-            caller: caller.clone(),
-            task: task.clone(),
-            above_tokens: *above_tokens,
-            until: *until,
-        })
-        .collect()
+        let all = self.escalated.iter().flat_map(|(of, escalated)| escalated.iter().map(move |escalated| (of, escalated)));
+        all.filter(|(_, escalated)| escalated.until > at && escalated.until <= latest)
+            .map(|((caller, task), Escalated { above_tokens, until })| Escalation {
+                caller: caller.clone(),
+                task: task.clone(),
+                above_tokens: *above_tokens,
+                until: *until,
+            })
+            .collect()
     }
 }
 
@@ -131,5 +140,23 @@ mod tests {
         assert_eq!(open(2)[0].caller.as_deref(), Some("key"));
         assert_eq!((open(3601).len(), open(3602).len()), (1, 0));
         assert_eq!(open(-86_400).len(), 0, "a clock set back does not prolong it");
+    }
+
+    #[test]
+    fn rt_29_full_calls_to_a_smaller_model_do_not_lower_what_a_larger_one_asked_for() {
+        let mut fillings = Fillings::default();
+        let large = |at| Filled { context_tokens: 200_000, ..call(9000, at) };
+        (0..3).for_each(|at| assert_eq!(fillings.observe(&rules(), &large(at)), at == 2));
+        let small = |at| Filled { offer: OfferKey { provider: "two".into(), model_id: "other".into() }, ..call(9000, at) };
+        (3..6).for_each(|at| assert_eq!(fillings.observe(&rules(), &small(at)), at == 5));
+        let above = |after_s: i64| {
+            fillings.escalations(&rules(), NOON.plus_millis(after_s * 1000)).iter().map(|open| open.above_tokens).collect::<Vec<_>>()
+        };
+        assert_eq!(above(6), [200_000, 32_000]);
+        assert_eq!(above(3602), [32_000], "the larger one has ended, and the smaller did not prolong it");
+        assert_eq!(above(3605), [] as [u64; 0]);
+        (6..8).for_each(|at| assert!(fillings.observe(&rules(), &large(at)), "with the two before"));
+        let again = fillings.escalations(&rules(), NOON.plus_millis(8000));
+        assert_eq!(again.iter().map(|open| open.above_tokens).collect::<Vec<_>>(), [200_000], "the larger one outlasts the smaller");
     }
 }
