@@ -229,6 +229,20 @@ fn rt_06_every_strength_and_capability_can_be_inferred() {
     let all = [&inference.parameters, &inference.input, &inference.output].into_iter().flatten().map(|rule| rule.capability);
     assert_eq!(all.collect::<Capabilities>(), Capability::ALL.into_iter().collect());
     let words = |all: &[&str]| Some(all.iter().map(|word| (*word).to_owned()).collect());
+    // A list that says only the first word of a rule, in the field that the rule reads, tells of that capability alone.
+    type Telling = fn(Vec<String>) -> Entry;
+    let telling: [(_, Telling); 3] = [
+        (&inference.parameters, |words| Entry { supported_parameters: Some(words), ..Entry::new("one", "x") }),
+        (&inference.input, |words| Entry { input_modalities: Some(words), ..Entry::new("one", "x") }),
+        (&inference.output, |words| Entry { output_modalities: Some(words), ..Entry::new("one", "x") }),
+    ];
+    for (rules, entry) in telling {
+        for rule in rules {
+            let word = rule.r#match[0].replace('*', "_options");
+            let (catalog, _) = build(vec![layer("list", Trust::ProviderList, vec![entry(vec![word])])]);
+            assert_eq!(catalog.offers()[0].capabilities, Some([rule.capability].into_iter().collect()), "{rule:?}");
+        }
+    }
     let told = Entry { supported_parameters: words(&["web_search_options", "temperature"]), ..Entry::new("one", "x") };
     let (catalog, _) = build(vec![layer("list", Trust::ProviderList, vec![told.clone()])]);
     assert_eq!(catalog.offers()[0].capabilities, Some([Capability::WebSearch].into_iter().collect()));

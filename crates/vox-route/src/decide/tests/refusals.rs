@@ -1,11 +1,14 @@
 //! A fixture for every code of a refusal, and the order of the filters.
 
 use super::*;
+use crate::board::{Escalation, Penalty};
+use crate::world::key;
+use std::collections::BTreeSet;
 
 type Change = fn(&mut World);
 
 /// Each makes `one/pro` fail one filter.
-const FIXTURES: [(&str, Change); 18] = [
+const FIXTURES: [(&str, Change); 20] = [
     ("not_wanted", |w| w.ask.models_allowed = Some(vec!["two/*".into()])),
     ("retired", |w| {
         let retired = vox_base::Document::parse("routing.yaml", "retired_ids: [one/pro]").unwrap();
@@ -18,6 +21,10 @@ const FIXTURES: [(&str, Change); 18] = [
     }),
     ("context_too_small", |w| w.ask.input_tokens = 199_000),
     ("context_floor", |w| w.entry("one/pro").context_tokens = Some(31_999)),
+    ("context_escalated", |w| {
+        w.entry("one/elite").context_tokens = Some(400_000);
+        w.escalations = vec![Escalation { caller: None, task: "general".into(), above_tokens: 200_000, until: NOW.plus_millis(1) }];
+    }),
     ("no_credential", |w| w.provider("one").credential = Credential::Missing),
     ("credential_rejected", |w| w.provider("one").credential = Credential::Rejected),
     ("route_policy:provider_network_disabled", |w| w.ask.profile = Some("restricted".into())),
@@ -36,6 +43,7 @@ const FIXTURES: [(&str, Change); 18] = [
         w.entry("one/pro").tier = Some(Tier::Light);
     }),
     ("strength_mismatch", |w| w.entry("one/pro").strengths = Some(vec!["visus".into()])),
+    ("penalised", |w| w.penalties = vec![Penalty { offer: key("one/pro"), task: "general".into(), until: NOW.plus_millis(1) }]),
     ("over_budget", |w| w.ask.ceiling = Some(NanoUsd::new(1))),
     ("too_slow", |w| w.ask.max_latency_ms = Some(1999)),
 ];
@@ -48,27 +56,58 @@ const MONEY: [(&str, Change); 2] = [
     ("economy_ceiling", |w| w.ask.prefer = Prefer::Cost),
 ];
 
+/// The kinds of reasons there are; a new one does not compile before it is named here, and then wants a fixture.
+macro_rules! kinds {
+    ($($name:ident)*) => {
+        const KINDS: &[&str] = &[$(stringify!($name)),*];
+
+        fn kind(reason: &RefusalReason) -> &'static str {
+            match reason {
+                $(RefusalReason::$name { .. } => stringify!($name),)*
+            }
+        }
+    };
+}
+
+kinds! {
+    NotWanted Retired NotAdmitted MissingCapability ContextTooSmall ContextFloor ContextEscalated NoCredential CredentialRejected
+    ProviderNetworkDisabled LocalModelHttpDisabled PrivacyClass Offline CircuitOpen CoolingDown TierFloor StrengthMismatch Penalised
+    OverBudget PriceUnknown EconomyCeiling TooSlow
+}
+
 fn codes(world: &World, id: &str) -> Vec<&'static str> {
+    reasons(world, id).iter().map(RefusalReason::code).collect()
+}
+
+fn reasons(world: &World, id: &str) -> Vec<RefusalReason> {
     let catalog = world.catalog();
     let (provider, native_id) = id.split_once('/').unwrap();
     let offer = catalog.find(provider, native_id).unwrap();
-    let reasons = all_reasons((&world.contract, &catalog, &world.board()), &world.ask, NOW, [offer]).remove(0).1;
-    reasons.iter().map(RefusalReason::code).collect()
+    all_reasons((&world.contract, &catalog, &world.board()), &world.ask, NOW, [offer]).remove(0).1
 }
 
 /// RT-24.
 #[test]
 fn rt_24_every_refusal_has_a_fixture() {
     assert_eq!(codes(&tiers(), "one/pro"), [""; 0]);
+    let mut seen = BTreeSet::new();
     for (code, change) in FIXTURES.into_iter().chain(MONEY) {
         let mut world = tiers();
         change(&mut world);
         assert_eq!(codes(&world, "one/pro"), [code]);
+        seen.insert(kind(&reasons(&world, "one/pro")[0]));
         let decision = world.decide();
         assert!(!ids(&decision).contains(&"one/pro"), "{code}");
         if !matches!(code, "not_wanted" | "not_admitted") {
             assert_eq!(refusal(&decision, "one/pro"), code);
         }
+    }
+    assert_eq!(seen, KINDS.iter().copied().collect());
+    for capability in Capability::ALL {
+        let mut world = tiers();
+        world.ask.needs = [capability].into_iter().collect();
+        world.entry("one/pro").capabilities = Some(Capability::ALL.into_iter().filter(|other| *other != capability).collect());
+        assert_eq!(codes(&world, "one/pro"), [capability.missing()]);
     }
 }
 
