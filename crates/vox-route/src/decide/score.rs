@@ -98,8 +98,8 @@ pub(super) fn order_fallbacks(view: &View, ranked: &mut [Ranked]) {
     }
 }
 
-/// Compares by locality where that is preferred, then score to the micro-USD, then the order of fallbacks, price,
-/// dialect and id.
+/// Compares by locality where that is preferred, then score to the micro-USD, then the units that moved the estimate, the
+/// order of fallbacks, price, dialect and id. Units below the gate do not count here either.
 fn order(view: &View, a: &Ranked, b: &Ranked, fallbacks: &[String]) -> Ordering {
     let far = |ranked: &Ranked| view.ask.prefer == Prefer::Local && ranked.offer.locality != Locality::Local;
     let micros = |ranked: &Ranked| ranked.j.get().div_euclid(1000);
@@ -108,6 +108,7 @@ fn order(view: &View, a: &Ranked, b: &Ranked, fallbacks: &[String]) -> Ordering 
     far(a)
         .cmp(&far(b))
         .then_with(|| micros(a).cmp(&micros(b)))
+        .then_with(|| b.terms.n_units.cmp(&a.terms.n_units))
         .then_with(|| place(a).cmp(&place(b)))
         .then_with(|| a.terms.charge.cmp(&b.terms.charge))
         .then_with(|| foreign(a).cmp(&foreign(b)))

@@ -131,6 +131,43 @@ fn rt_38_a_warm_prompt_cache_is_left_only_for_much_less() {
     assert_eq!(pick(90, 0), ("two/other".into(), false), "after its lifetime leaving costs nothing");
 }
 
+/// Of equal scores the better known goes first, and what the gate holds back counts for nothing.
+#[test]
+fn of_equal_scores_the_one_with_more_evidence_wins() {
+    let floor = vox_base::Document::parse("routing.yaml", "scoring: { success_floor_ppm: 500000 }").unwrap();
+    let contract = Contract::from_document(&Contract::document().overlaid(floor)).unwrap();
+    let with = |n_units: u32| {
+        let mut world = World::of(contract.clone(), vec![entry("one/a", Tier::Pro, 1000, 1000), entry("two/b", Tier::Pro, 1000, 1000)]);
+        world = world.asked("parsing", 4, Prefer::None);
+        known(&mut world, &[("one/a", "parsing", 0, 60), ("two/b", "parsing", 0, n_units)]);
+        let decision = world.decide();
+        let micros = |at: usize| decision.ranked[at].j.get() / 1000;
+        (ids(&decision)[0].to_owned(), micros(0) == micros(1))
+    };
+    assert_eq!(with(60), ("one/a".into(), true), "then the id");
+    assert_eq!(with(61), ("two/b".into(), true));
+    assert_eq!(with(29), ("two/b".into(), false), "below the gate the prior counts, which is better than the floor");
+}
+
+/// RT-44: an offer is new to a task until it has units of that task, however well it is known at others.
+#[test]
+fn rt_44_an_offer_is_new_to_each_task_of_its_own() {
+    let contract = |bonus_ppm: u32| {
+        let bonus = format!("exploration: {{ novel_bonus_ppm: {bonus_ppm} }}");
+        Contract::from_document(&Contract::document().overlaid(vox_base::Document::parse("routing.yaml", &bonus).unwrap())).unwrap()
+    };
+    let share = |task: &str, n_units: u32, bonus_ppm: u32| {
+        let entries = vec![entry("one/a", Tier::Pro, 1000, 1000), entry("two/b", Tier::Pro, 1500, 1500)];
+        let mut world = World::of(contract(bonus_ppm), entries).asked("parsing", 4, Prefer::None);
+        known(&mut world, &[("one/a", "parsing", 10, 0), ("two/b", task, n_units, 0)]);
+        world.ask.exploring = Some(Exploring { leaders: NanoUsd::new(1_000_000_000_000), ..Exploring::default() });
+        let decision = world.decide();
+        decision.ranked.iter().find(|ranked| *ranked.offer.id == *"two/b").unwrap().propensity_ppb
+    };
+    let is_new = |task, n_units| share(task, n_units, 500_000) > share(task, n_units, 0);
+    assert_eq!([is_new("parsing", 2), is_new("parsing", 3), is_new("review", 3), is_new("review", 200)], [true, false, true, true]);
+}
+
 fn learning() -> World {
     let mut world = tiers().asked("parsing", 4, Prefer::None);
     known(&mut world, &[("one/pro", "parsing", 9, 1), ("two/light", "parsing", 5, 3), ("two/odd", "parsing", 1, 2)]);
