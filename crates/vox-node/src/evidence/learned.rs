@@ -149,6 +149,7 @@ impl Learned {
                 whole_ms,
                 output_tokens: number(call.output_tokens).unwrap_or(0),
                 expected_output_tokens: contract.task(&task).map_or(0, |task| task.expected_output_tokens),
+                is_cut: &*call.outcome == "truncated",
             }),
             filled: context_tokens.zip(call.context_utilization_bp.and_then(|used| u32::try_from(used).ok())),
             task,

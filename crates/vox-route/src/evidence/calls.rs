@@ -35,6 +35,8 @@ pub struct Answered {
     pub output_tokens: u64,
     /// What the task was expected to take, before any ratio and without the caller's maximum.
     pub expected_output_tokens: u64,
+    /// Whether it was cut at a limit, and would have been longer.
+    pub is_cut: bool,
 }
 
 /// What a board knows of an offer's calls.
@@ -84,7 +86,10 @@ impl Calls {
             let writing_ms = at_least_one(answered.whole_ms.saturating_sub(answered.first_token_ms));
             self.counted += weight;
             self.rate += weight * ln(tokens * 1e6 / writing_ms);
-            self.verbosity += weight * ln((tokens / answered.expected_output_tokens as f64).clamp(0.25, 8.0));
+            let ratio = tokens / answered.expected_output_tokens as f64;
+            // A caller's short limit says nothing of how much a model writes.
+            let least = if answered.is_cut { 1.0 } else { 0.25 };
+            self.verbosity += weight * ln(ratio.clamp(least, 8.0));
         }
     }
 

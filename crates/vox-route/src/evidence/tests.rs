@@ -69,6 +69,34 @@ proptest! {
         }
     }
 
+    /// RT-54: so is what is believed, as far as a board's thousandths of a unit go: prior, offer, task and caller, each
+    /// shrunk towards the one before.
+    #[test]
+    fn rt_54_what_is_believed_follows_from_the_definition(units in units()) {
+        let rules = EvidenceRules { drift: crate::contract::DriftRules { alarm_milli: 1_000_000, ..rules().drift }, ..rules() };
+        let pseudo = Contract::builtin().rules().priors.pseudo_counts.clone();
+        let at = NOW.plus_millis(60 * DAY_MS);
+        let standings = Evidence::from_units(&rules, &units).standings(&rules, at);
+        for key in [key("one/a"), key("two/b")] {
+            let of_offer: Vec<&Unit> = units.iter().filter(|unit| unit.offer == key).collect();
+            let of_cell: Vec<&Unit> = of_offer.iter().copied().filter(|unit| *unit.task == *"review").collect();
+            let of_caller: Vec<&Unit> = of_cell.iter().copied().filter(|unit| unit.caller.as_deref() == Some("k1")).collect();
+            let mut believed = 0.64;
+            // A board holds only the callers that are past the gate.
+            let levels = [(pseudo.global, &of_offer, 1), (pseudo.task, &of_cell, 1), (pseudo.caller, &of_caller, rules.min_units)];
+            for (pseudo, units, _) in levels.into_iter().filter(|(_, units, least)| units.len() >= *least as usize) {
+                let (success, failure) = by_definition(&rules, units);
+                let latest = units.iter().map(|unit| unit.at.millis()).max().unwrap();
+                let age = 0.5_f64.powf((at.millis() - latest) as f64 / (f64::from(rules.half_life_days) * DAY_MS as f64));
+                let pseudo = f64::from(pseudo);
+                believed = (pseudo * believed + success * age) / (pseudo + (success + failure) * age);
+            }
+            let found = Posterior::new(&rules, &pseudo, 640_000, standings.get(&key.provider, &key.model_id), "review", Some("k1"));
+            let apart = (f64::from(found.believed_ppm()) / 1e6 - believed).abs();
+            prop_assert!(apart < 3e-4, "{found:?} against {believed}");
+        }
+    }
+
     /// A board written down and read again knows the same to the bit.
     #[test]
     fn standings_survive_being_written(units in units()) {
@@ -97,7 +125,7 @@ fn rt_54_a_cell_that_changes_is_noticed() {
 fn rt_51_an_answer_alone_says_nothing_about_success() {
     let rules = rules();
     let mut evidence = Evidence::default();
-    let answered = Answered { first_token_ms: 400, whole_ms: 2400, output_tokens: 500, expected_output_tokens: 1000 };
+    let answered = Answered { first_token_ms: 400, whole_ms: 2400, output_tokens: 500, expected_output_tokens: 1000, is_cut: false };
     for at in 0..100 {
         evidence.observe_call(&rules, &CallSeen { offer: key("one/a"), at: NOW.plus_millis(at), answered: Some(answered) });
         evidence.observe(&rules, &Unit { weight_ppm: 0, ..unit("one/a", "review", None, true, NOW) });
@@ -148,4 +176,20 @@ fn age_takes_half_the_weight_in_a_half_life() {
     let evidence = Evidence::from_units(&rules, &[unit("one/a", "review", None, true, NOW)]);
     let weight = |days: i64| evidence.standings(&rules, NOW.plus_millis(days * DAY_MS)).get("one", "one/a").unwrap().all.success_milli;
     assert_eq!([weight(0), weight(30), weight(60), weight(-5)], [1000, 500, 250, 1000]);
+}
+
+/// What one caller allows says nothing of how much a model writes for all others.
+#[test]
+fn an_answer_that_was_cut_is_not_taken_for_a_short_one() {
+    // In tenths; a board rounds to steps.
+    let verbosity = |output_tokens, is_cut| {
+        let answered = Answered { first_token_ms: 400, whole_ms: 2400, output_tokens, expected_output_tokens: 1000, is_cut };
+        let mut evidence = Evidence::default();
+        (0..50).for_each(|at| {
+            evidence.observe_call(&rules(), &CallSeen { offer: key("one/a"), at: NOW.plus_millis(at), answered: Some(answered) });
+        });
+        evidence.standings(&rules(), NOW).get("one", "one/a").unwrap().calls.unwrap().verbosity_ppm.div_ceil(2) / 50_000
+    };
+    assert_eq!((verbosity(1000, false), verbosity(500, false)), (10, 5));
+    assert_eq!((verbosity(16, true), verbosity(4000, true)), (10, 40), "it would have been at least so long");
 }

@@ -21,7 +21,7 @@ impl Open {
         let Some(current) = self.current.as_ref().filter(|current| answered && !current.route.is_offline) else { return };
         let offer = OfferKey { provider: current.route.canonical.clone(), model_id: current.offer.model_id.clone() };
         let filled = current.offer.context_tokens.zip(call.context_utilization_bp.and_then(|used| u32::try_from(used).ok()));
-        self.node.sightings.push(self.seen(offer, Some(self.answered(call)), filled, call.ended_at));
+        self.node.sightings.push(self.seen(offer, Some(self.answered(outcome, call)), filled, call.ended_at));
     }
 
     fn seen(&self, offer: OfferKey, answered: Option<Answered>, filled: Option<(u64, u32)>, at: Timestamp) -> Seen {
@@ -29,7 +29,7 @@ impl Open {
         Seen { offer, task: self.decision.task.clone(), caller, answered, filled, at }
     }
 
-    fn answered(&self, call: &Interaction) -> Answered {
+    fn answered(&self, outcome: Outcome, call: &Interaction) -> Answered {
         let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
         let whole_ms = number(call.latency_ms).unwrap_or(0);
         Answered {
@@ -37,6 +37,7 @@ impl Open {
             whole_ms,
             output_tokens: number(call.output_tokens).unwrap_or(0) + number(call.reasoning_tokens).unwrap_or(0),
             expected_output_tokens: self.snapshot.contract.task(&self.decision.task).map_or(0, |task| task.expected_output_tokens),
+            is_cut: outcome == Outcome::Truncated,
         }
     }
 
