@@ -112,10 +112,13 @@ async fn window(survey: &Survey, names: &Names, contract: &Contract, days: i64, 
     Ok(lines.map(|(key, measured)| score_row(names, contract, &key, &measured, (days, as_of))).collect())
 }
 
-/// Returns a line of measurements as a row of the scoreboard.
+/// Returns a line of measurements as a row of the scoreboard. A line of models of several tiers has no quality: there is
+/// no one prior that its outcomes could be held against.
 pub(crate) fn score_row(names: &Names, contract: &Contract, key: &ScoreKey, measured: &Measured, window: (i64, Timestamp)) -> ScoreRow {
-    let tier = names.offer(&key.provider, &key.model).map_or(Tier::Unknown, |offer| offer.tier);
-    score(contract, tier, key, measured, window)
+    match names.tier(&key.provider, &key.model) {
+        Some(tier) => score(contract, tier, key, measured, window),
+        None => ScoreRow { quality_ppm: None, ..score(contract, Tier::Unknown, key, measured, window) },
+    }
 }
 
 fn score(contract: &Contract, tier: Tier, key: &ScoreKey, measured: &Measured, (window_days, as_of): (i64, Timestamp)) -> ScoreRow {

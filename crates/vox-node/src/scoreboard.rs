@@ -4,6 +4,7 @@ use crate::evidence::Names;
 use crate::rollup::{Rates, score_row};
 use crate::snapshot::Snapshot;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use vox_base::{Coded, KeyId, NanoUsd, Timestamp};
 use vox_route::Locality;
 use vox_store::rows::routing::ScoreRow;
@@ -39,7 +40,10 @@ pub enum Group {
 
 /// One line of a scoreboard; what is `null` is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the fields are the columns of the row, explained in contracts/db/routing.v1.yaml")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the columns of the row, explained in contracts/db/routing.v1.yaml, and `is_priced` is that of `WeekLine`"
+)]
 pub struct ScoreLine {
     pub provider: String,
     pub model: String,
@@ -62,6 +66,7 @@ pub struct ScoreLine {
     pub cost_per_success_nano_usd: Option<i64>,
     pub cache_savings_nano_usd: Option<i64>,
     pub context_utilization_bp_p50: Option<i64>,
+    pub is_priced: bool,
     pub as_of: String,
 }
 
@@ -72,24 +77,44 @@ pub struct ScoreLine {
 pub async fn lines(store: &Store, snapshot: &Snapshot, query: &ScoreQuery) -> Result<Option<(Timestamp, Vec<ScoreLine>)>, Coded> {
     let kept = store.scores(Some(query.window_days)).await?;
     let Some(as_of) = kept.iter().map(|row| row.as_of).max() else { return Ok(None) };
+    let is_of = |row: &ScoreRow, wanted: &str| format!("{}/{}", row.provider_canonical, row.model) == wanted;
     let rows = match query.group {
-        None => kept,
-        Some(group) => grouped(store, snapshot, query, group, as_of).await?,
+        None => kept.clone(),
+        Some(group) => {
+            // What is asked for has to be told apart before calls are put together.
+            let of_offer = query.model.as_ref().is_some_and(|wanted| kept.iter().any(|row| is_of(row, wanted)));
+            grouped(store, snapshot, query, (group, of_offer), as_of).await?
+        }
     };
     let caller = query.caller.map_or_else(|| "*".to_owned(), |key| key.to_string());
     let fits = |row: &ScoreRow| {
-        let named = |wanted: &String| *row.model == **wanted || format!("{}/{}", row.provider_canonical, row.model) == *wanted;
         row.caller_scope == caller
-            && query.model.as_ref().is_none_or(named)
+            && query.model.as_ref().is_none_or(|wanted| *row.model == **wanted || is_of(row, wanted))
             && query.task.as_ref().is_none_or(|task| *row.task == **task || &*row.task == "*")
     };
-    Ok(Some((as_of, rows.into_iter().filter(|row| fits(row)).map(ScoreLine::from).collect())))
+    let providers: BTreeSet<&str> = kept.iter().chain(&rows).map(|row| &*row.provider_canonical).collect();
+    let own: BTreeSet<&str> = providers.into_iter().filter(|provider| locality(snapshot, provider) == "local").collect();
+    // A line of several providers has a price if one of them has.
+    let is_priced = |line: &ScoreRow| {
+        let is_part = |row: &&ScoreRow| (&*line.model == "*" || row.model == line.model) && (&*line.task == "*" || row.task == line.task);
+        match &*line.provider_canonical {
+            "*" => kept.iter().filter(is_part).any(|row| !own.contains(&*row.provider_canonical)),
+            provider => !own.contains(provider),
+        }
+    };
+    Ok(Some((as_of, rows.iter().filter(|row| fits(row)).map(|row| ScoreLine::of(is_priced(row), row.clone())).collect())))
 }
 
-async fn grouped(store: &Store, snapshot: &Snapshot, query: &ScoreQuery, group: Group, as_of: Timestamp) -> Result<Vec<ScoreRow>, Coded> {
+async fn grouped(
+    store: &Store,
+    snapshot: &Snapshot,
+    query: &ScoreQuery,
+    (group, of_offer): (Group, bool),
+    as_of: Timestamp,
+) -> Result<Vec<ScoreRow>, Coded> {
     let grain = Grain {
-        provider: matches!(group, Group::Offer | Group::Provider),
-        model: matches!(group, Group::Offer | Group::Model),
+        provider: of_offer || matches!(group, Group::Offer | Group::Provider),
+        model: query.model.is_some() || matches!(group, Group::Offer | Group::Model),
         task: group == Group::Task || query.task.is_some(),
         caller: query.caller.is_some(),
     };
@@ -99,8 +124,10 @@ async fn grouped(store: &Store, snapshot: &Snapshot, query: &ScoreQuery, group: 
     Ok(lines.iter().map(|(key, measured)| score_row(&names, &snapshot.contract, key, measured, window)).collect())
 }
 
-impl From<ScoreRow> for ScoreLine {
-    fn from(row: ScoreRow) -> Self {
+impl ScoreLine {
+    /// Where nothing has a price, what it cost is unknown, which is not the same as free.
+    fn of(is_priced: bool, row: ScoreRow) -> Self {
+        let money = |amount: Option<NanoUsd>| amount.filter(|_| is_priced).map(NanoUsd::get);
         Self {
             provider: row.provider_canonical.into(),
             model: row.model.into(),
@@ -118,11 +145,12 @@ impl From<ScoreRow> for ScoreLine {
             p99_latency_ms: row.p99_latency_ms,
             p50_ttft_ms: row.p50_ttft_ms,
             availability_ppm: row.availability_ppm,
-            cost_nano_usd: row.cost_nano_usd.map(NanoUsd::get),
+            cost_nano_usd: money(row.cost_nano_usd),
             unpriced_calls: row.unpriced_calls,
-            cost_per_success_nano_usd: row.cost_per_success_nano_usd.map(NanoUsd::get),
+            cost_per_success_nano_usd: money(row.cost_per_success_nano_usd),
             cache_savings_nano_usd: row.cache_savings_nano_usd.map(NanoUsd::get),
             context_utilization_bp_p50: row.context_utilization_bp_p50,
+            is_priced,
             as_of: row.as_of.to_string(),
         }
     }

@@ -4,7 +4,7 @@ use crate::snapshot::Snapshot;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vox_base::Digest;
-use vox_route::{Offer, OfferKey};
+use vox_route::{Offer, OfferKey, Tier};
 
 /// Offers by the names that rows have for them.
 #[derive(Debug, Default)]
@@ -31,6 +31,19 @@ impl Names {
 
     pub(crate) fn offer(&self, provider: &str, model: &str) -> Option<&Arc<Offer>> {
         self.by_row.get(&(Arc::from(provider), Arc::from(model)))
+    }
+
+    /// Returns the tier of a model of this row, where `*` stands for any; `None` if that may be several.
+    pub(crate) fn tier(&self, provider: &str, model: &str) -> Option<Tier> {
+        match (provider, model) {
+            (_, "*") => None,
+            ("*", model) => {
+                let mut tiers = self.by_row.iter().filter(|((_, name), _)| **name == *model).map(|(_, offer)| offer.tier);
+                let first = tiers.next().unwrap_or_default();
+                tiers.all(|tier| tier == first).then_some(first)
+            }
+            (provider, model) => Some(self.offer(provider, model).map_or(Tier::Unknown, |offer| offer.tier)),
+        }
     }
 
     /// Returns the name that evidence has for a model of this row; one that no list has keeps its own.

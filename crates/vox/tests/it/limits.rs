@@ -56,19 +56,23 @@ fn gw_42_tokens_a_minute_become_what_they_were_when_a_call_has_settled() {
 #[test]
 fn gw_41_a_key_below_another_may_not_ask_for_more() {
     let setup = Setup::new();
-    let above = ["team", "--models", "openai/*", "--budget", "1.00/day", "--expires", "30d", "--rpm", "60", "--concurrency", "4"];
+    let above =
+        ["team", "--models", "openai/*", "--budget", "1.00/day", "--expires", "30d", "--rpm", "60", "--tpm", "1000", "--concurrency", "4"];
     setup.key(&above);
     for wider in [
-        ["--models", "anthropic/*"],
-        ["--models", "*"],
-        ["--budget", "1.01/day"],
-        ["--expires", "31d"],
-        ["--expires", "never"],
-        ["--rpm", "61"],
-        ["--rpm", "0"],
-        ["--concurrency", "5"],
+        &["--models", "anthropic/*"][..],
+        &["--models", "*"],
+        &["--budget", "1.01/day"],
+        &["--expires", "31d"],
+        &["--expires", "never"],
+        &["--rpm", "61"],
+        &["--rpm", "0"],
+        &["--tpm", "1001"],
+        &["--tpm", "0"],
+        &["--concurrency", "5"],
+        &["--allow-unpriced"],
     ] {
-        let output = setup.vox(&[&["keys", "create", "below", "--parent", "team", "--json"], &wider[..]].concat());
+        let output = setup.vox(&[&["keys", "create", "below", "--parent", "team", "--json"], wider].concat());
         let answer = envelope(&output);
         assert_eq!(
             (output.status.code(), answer["error"]["code"].as_str()),

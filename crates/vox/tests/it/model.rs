@@ -184,3 +184,59 @@ fn rt_39_the_gateway_classifies_as_explain_does_and_keeps_no_word() {
     assert_eq!(setup.number("SELECT count(*) AS n FROM route_decisions WHERE features_json LIKE '%anzibar%'"), 0);
     assert_eq!(setup.number("SELECT count(*) AS n FROM route_decisions WHERE features_json LIKE '%review.words%'"), 1);
 }
+
+/// RT-31, at the command.
+#[test]
+fn rt_31_a_slow_offer_is_refused_with_both_numbers() {
+    let setup = with_key();
+    setup.home.write("config/models.yaml", "overrides:\n  openai/gpt-5-mini: { availability: { p50_ms: 2345 } }\n");
+    let refused = |most_ms: &str| {
+        let explained = setup.json(&["model", "explain", "hello", "--max-latency-ms", most_ms]);
+        let all = explained["refused"].as_array().unwrap().clone();
+        all.into_iter().find(|refused| refused["offer"] == OPENAI && refused["reason"] == "too_slow")
+    };
+    assert_eq!(refused("1234").unwrap()["numbers"], "takes 2345 ms, limit 1234 ms");
+    assert_eq!(refused("2345"), None);
+}
+
+/// RT-34, at the command and in a header: two offers alike, the liked one a little dearer.
+#[test]
+fn rt_34_a_preferred_family_breaks_a_near_tie() {
+    let (openai, google) = (FakeProvider::scripted([Answer::text("a").openai()]), FakeProvider::scripted([Answer::text("b").openai()]));
+    let setup = Setup::new()
+        .openai(&openai)
+        .env("GOOGLE_API_KEY", "g-test")
+        .env("VOX_PROVIDER_GOOGLE_BASE_URL", &format!("{}/v1beta/openai", google.url()));
+    let priced = |price: u64| {
+        let offer = |id: &str, price: u64| {
+            format!(
+                "  {id}: {{ tier: elite, strengths: [logic], context_tokens: 400000, prices: {{ input: {price}, output: {price} }} }}\n"
+            )
+        };
+        let offers = [offer("openai/gpt-5.4", 100_000), offer("google/gemini-3.1-pro", price)];
+        format!("overrides:\n{}", offers.concat())
+    };
+    setup.home.write("config/models.yaml", &priced(200_000));
+    let explain = |prefer: &[&str]| setup.json(&[&["model", "explain", "hello"], prefer].concat());
+    let plain = explain(&[]);
+    let j =
+        |id: &str| plain["candidates"].as_array().unwrap().iter().find(|one| one["offer"] == id).unwrap()["j_nano_usd"].as_i64().unwrap();
+    let gap_ppm = j("google/gemini-3.1-pro") * 1_000_000 / j("openai/gpt-5.4");
+    assert!((1_000_001..1_100_000).contains(&gap_ppm), "a near tie: {gap_ppm}");
+    assert_eq!(plain["pick"]["offer"], "openai/gpt-5.4", "{plain}");
+    assert_eq!(explain(&["--prefer", "google"])["pick"]["offer"], "google/gemini-3.1-pro");
+    let node = setup.start();
+    let ask = |headers: &[(&str, &str)]| {
+        let answer =
+            node.post_with("/v1/chat/completions", headers, br#"{"model":"vox/auto","messages":[{"role":"user","content":"hello"}]}"#);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        answer.head.header("x-vox-model").unwrap().to_owned()
+    };
+    assert_eq!((ask(&[]), ask(&[("x-vox-prefer", "google")])), ("openai/gpt-5.4".into(), "google/gemini-3.1-pro".into()));
+    node.home.write("config/models.yaml", &priced(10_000_000));
+    assert_eq!(
+        node.json(&["model", "explain", "hello", "--prefer", "google"])["pick"]["offer"],
+        "openai/gpt-5.4",
+        "liking beats no evidence"
+    );
+}

@@ -2,7 +2,8 @@
 
 use crate::node::{Dialect, Node, PATIENCE, Setup, envelope, interaction, stdout, until};
 use serde_json::{Value, json};
-use vox_testkit::{Answer, FakeProvider, Response};
+use std::process::Stdio;
+use vox_testkit::{Answer, FakeProvider, Response, Tokens};
 
 /// Posts an outcome with the node's own token.
 fn admin_post(node: &Node, body: &Value) -> Response {
@@ -183,7 +184,100 @@ fn rt_59_an_old_decision_is_made_again_after_contract_and_catalog_changed() {
         assert_eq!(after[part], before[part], "{part}");
     }
     let unknown = node.vox(&["model", "explain", "--decision", "01a1ff4e-9523-72e1-8475-58c6bde77d3c", "--json"]);
-    assert_eq!(envelope(&unknown)["error"]["code"], "route.decision_unknown");
+    assert_eq!((unknown.status.code(), &envelope(&unknown)["error"]["code"]), (Some(1), &json!("route.decision_unknown")));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the rows are deleted by a program that is not vox")]
+fn rt_59_a_decision_whose_inputs_are_gone_is_not_guessed_at() {
+    let (_fake, node) = hidden_rule();
+    let (call, _) = auto(&node);
+    node.wait_number("SELECT count(*) AS n FROM route_decisions", 1);
+    let setup = node.kill().setup;
+    setup.json(&["model", "explain", "--decision", &call]);
+    for kind in ["board", "catalog", "contract"] {
+        let sql = format!("DELETE FROM route_snapshots WHERE kind = '{kind}'");
+        let deleted = std::process::Command::new("sqlite3").arg(setup.database()).arg(sql).status();
+        assert!(deleted.unwrap().success());
+        let gone = setup.vox(&["model", "explain", "--decision", &call, "--json"]);
+        let error = envelope(&gone)["error"].clone();
+        assert_eq!((gone.status.code(), error["code"].as_str()), (Some(1), Some("route.decision_unknown")), "{kind}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(kind), "{error}");
+    }
+}
+
+/// An answer that the provider says filled so much of a context.
+fn filling(n_tokens: u64) -> Answer {
+    Answer::text("cheap work").tokens(Tokens { input: n_tokens - 10, cached: 0, cache_write: 0, output: 10, reasoning: 0 })
+}
+
+#[test]
+fn rt_29_after_three_calls_at_81_percent_the_fourth_goes_above_the_next_rung() {
+    let (fake, node) = hidden_rule();
+    node.home.write("config/models.yaml", "overrides:\n  openai/gpt-5-mini: { context_tokens: 100000 }\n");
+    let node = node.kill().restart();
+    let answers = |n_tokens: u64| fake.on("/v1/chat/completions", [filling(n_tokens).openai()]);
+    // An outcome is known to the next decision when it is posted, and with it what calls before it have left.
+    let ask = || {
+        let (call, offer) = auto(&node);
+        tell(&node, &call, true);
+        offer
+    };
+    answers(80_000);
+    let exactly: Vec<String> = (0..4).map(|_| ask()).collect();
+    assert_eq!(exactly, ["openai/gpt-5-mini"; 4], "80 % is not more than 80 %");
+    answers(81_000);
+    let more: Vec<String> = (0..4).map(|_| ask()).collect();
+    assert_eq!(more[..3], ["openai/gpt-5-mini"; 3], "two are not enough");
+    assert_eq!(more[3], "anthropic/claude-haiku-4-5", "its context is above 128000 tokens, the next rung");
+    let explained = node.json(&["model", "explain", "--decision", "last"]);
+    let refused = explained["refused"].as_array().unwrap().iter().find(|refused| refused["offer"] == "openai/gpt-5-mini").unwrap().clone();
+    assert_eq!(
+        (&refused["reason"], &refused["numbers"]),
+        (&json!("context_escalated"), &json!("should have more than 128000 tokens, has 100000"))
+    );
+}
+
+/// RT-40: twenty turns of a tool loop, sent as a client sends them, without a name for the session or for the task.
+#[test]
+fn rt_40_a_tool_loop_keeps_the_task_of_its_session() {
+    let (_fake, node) = hidden_rule();
+    let tool = json!({"type": "function", "function": {"name": "read", "description": "read a file", "parameters": {"type": "object"}}});
+    let mut messages = vec![json!({"role": "user", "content": "write unit tests for the parser"})];
+    for turn in 0..=20 {
+        let body = json!({"model": "vox/auto", "messages": messages, "tools": [tool], "max_tokens": 100});
+        let answer = node.post("/v1/chat/completions", &body);
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let call = interaction(&answer.head);
+        node.wait_number(&format!("SELECT count(*) AS n FROM route_decisions WHERE interaction_id = '{call}'"), 1);
+        let ask = node.json(&["model", "explain", "--decision", "last"])["ask"].clone();
+        let source = if turn == 0 { "rules" } else { "session" };
+        assert_eq!((&ask["task"], &ask["task_source"]), (&json!("testing"), &json!(source)), "turn {turn}: {ask}");
+        let id = format!("call_{turn}");
+        let called = json!([{"id": id, "type": "function", "function": {"name": "read", "arguments": "{}"}}]);
+        messages.push(json!({"role": "assistant", "content": null, "tool_calls": called}));
+        messages.push(json!({"role": "tool", "tool_call_id": id, "content": "panicked at src/lib.rs:7: explicit panic"}));
+    }
+}
+
+#[test]
+fn rt_54_a_model_that_turned_bad_is_explained_as_worse_since_then() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    let candidate = || {
+        let explained = node.json(&["model", "explain", "hello", "--task", "general"]);
+        let all = explained["candidates"].as_array().unwrap().clone();
+        all.into_iter().find(|candidate| candidate["offer"] == "openai/gpt-5-mini").unwrap()
+    };
+    let outcomes = |n: usize, success| (0..n).for_each(|_| tell(&node, &answered(&node), success));
+    outcomes(100, true);
+    let before = candidate();
+    assert_eq!((&before["drifted_at"], before["success_ppm"].as_i64() > Some(850_000)), (&Value::Null, true), "{before}");
+    outcomes(10, false);
+    let after = candidate();
+    assert!(after["drifted_at"].is_i64() && after["success_ppm"].as_i64() < before["success_ppm"].as_i64(), "{after}");
+    let text = stdout(&node.vox(&["model", "explain", "hello", "--task", "general"]));
+    assert!(text.lines().any(|line| line.contains("openai/gpt-5-mini") && line.contains("worse since 20")), "{text}");
 }
 
 /// Runs `vox` as somebody at a terminal would: `script` gives it one.
@@ -238,14 +332,17 @@ fn rt_28_giving_up_sets_a_model_back_at_once_for_ten_minutes_and_a_person_may_en
     assert!(posted.json()["penalised_until"].is_string());
     let open = node.json(&["model", "penalties"]);
     assert_eq!((&open["penalties"][0]["model"], &open["penalties"][0]["task"]), (&json!("gpt-5-mini"), &json!("code_gen")));
+    assert!(auto(&node).1.starts_with("anthropic/"), "the next decision knows it");
     let node = node.kill().restart();
     assert_eq!(node.json(&["model", "penalties"])["penalties"].as_array().unwrap().len(), 1, "it survives a kill");
+    assert!(auto(&node).1.starts_with("anthropic/"), "and so does what follows from it");
     let piped = node.vox(&["model", "penalties", "--clear", "openai/gpt-5-mini", "--json"]);
     assert_eq!(envelope(&piped)["error"]["code"], "route.outcome_rejected");
     let (exit, said) = at_a_terminal(&node, "model penalties --clear openai/gpt-5-mini --task code_gen");
     assert_eq!((exit, said.contains("1 penalties ended")), (Some(0), true), "{said}");
     assert_eq!(node.json(&["model", "penalties"])["penalties"], json!([]));
     assert_eq!(node.value("SELECT cleared_by FROM model_penalties"), "cli", "the row says who ended it");
+    until(PATIENCE, || auto(&node).1.starts_with("openai/").then_some(())).expect("a running node hears of the end");
 }
 
 #[test]
@@ -271,6 +368,35 @@ fn rt_49_a_rollup_of_the_same_moment_makes_the_same_rows() {
 }
 
 #[test]
+fn rt_49_a_rollup_killed_anywhere_leaves_each_window_as_it_was_or_as_it_will_be() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let node = Setup::new().openai(&fake).start();
+    tell(&node, &answered(&node), true);
+    let now = node.json(&["model", "rollup", "--dry-run"])["as_of"].as_str().unwrap().to_owned();
+    let now: vox_base::Timestamp = now.parse().unwrap();
+    let setup = node.kill().setup;
+    let windows = (1..=40).map(|days| days.to_string()).collect::<Vec<_>>().join(",");
+    let rollup = |round: i64| {
+        let as_of = now.plus_millis(round * 1000).to_string();
+        let mut command = setup.command(&["model", "rollup", "--windows", &windows, "--as-of", &as_of]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("vox can be started")
+    };
+    assert!(rollup(0).wait().unwrap().success());
+    let started = std::time::Instant::now();
+    assert!(rollup(0).wait().unwrap().success());
+    let whole = started.elapsed();
+    let mut n_between = 0;
+    for round in 1..=30 {
+        crate::catalog::kill_after(rollup(round), whole * u32::try_from(round).unwrap() / 30);
+        let rows = setup.rows("SELECT window_days, count(*) AS n, count(DISTINCT as_of) AS moments FROM model_scoreboard GROUP BY 1");
+        assert_eq!(rows.len(), 40, "round {round}: {rows:?}");
+        assert!(rows.iter().all(|row| row["n"] == 2 && row["moments"] == 1), "round {round}: {rows:?}");
+        n_between += usize::from(setup.number("SELECT count(DISTINCT as_of) AS n FROM model_scoreboard") > 1);
+    }
+    assert!(n_between > 0, "some were killed between the first window and the last");
+}
+
+#[test]
 fn the_scoreboard_the_report_and_usage_name_what_they_show() {
     let fake = FakeProvider::scripted([Answer::text("done").openai()]);
     let node = Setup::new().openai(&fake).start();
@@ -284,6 +410,18 @@ fn the_scoreboard_the_report_and_usage_name_what_they_show() {
         let line = &shown["lines"][0];
         assert!(line["model"] == offer || line["provider"].as_str().unwrap().contains(offer) || offer == "*", "{group}: {line}");
         assert_eq!((line["n_calls"].as_i64(), line["success_ppm"].as_i64()), (Some(1), Some(1_000_000)), "{group}: {line}");
+    }
+    let kept = node.json(&["model", "scoreboard", "show"])["lines"][0].clone();
+    let provider = kept["provider"].as_str().unwrap();
+    for group in ["offer", "model", "provider", "task"] {
+        for name in ["gpt-5-mini".to_owned(), format!("{provider}/gpt-5-mini")] {
+            let shown = node.json(&["model", "scoreboard", "show", &name, "--group-by", group]);
+            let lines = shown["lines"].as_array().unwrap();
+            assert_eq!((lines.len(), &lines[0]["model"]), (1, &json!("gpt-5-mini")), "{group} {name}: {shown}");
+            assert_eq!(lines[0]["quality_ppm"], kept["quality_ppm"], "the same calls are as good, however they are put together");
+        }
+        let none = node.json(&["model", "scoreboard", "show", "gpt-5", "--group-by", group]);
+        assert_eq!(none["lines"], json!([]), "{group}");
     }
     let of_key = node.json(&["model", "scoreboard", "show", "--caller", "test"]);
     assert_eq!(of_key["lines"].as_array().unwrap().len(), 1, "{of_key}");
@@ -309,17 +447,43 @@ fn the_scoreboard_the_report_and_usage_name_what_they_show() {
 
 #[test]
 fn rt_57_an_engine_of_ones_own_is_not_priced_rather_than_free() {
-    let fake = FakeProvider::scripted([Answer::text("free").openai()]);
-    let setup = Setup::new();
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let own = FakeProvider::scripted([Answer::text("free").openai()]);
+    let setup = Setup::new().openai(&fake);
+    // The two fakes are one host with two ports, and so two providers.
     let entry =
-        format!("providers:\n  own:\n    dialect: openai\n    base_url: {}/v1\n    local: true\n    auth: {{ kind: none }}\n", fake.url());
+        format!("providers:\n  own:\n    dialect: openai\n    base_url: {}/v1\n    local: true\n    auth: {{ kind: none }}\n", own.url());
     setup.home.write("config/providers.d/own.yaml", &entry);
     let node = setup.start();
-    let answer = node.post("/v1/chat/completions", &json!({"model": "own/some-model", "messages": []}));
-    assert_eq!(answer.status(), 200, "{}", answer.text());
-    let call = interaction(&answer.head);
-    tell(&node, &call, true);
-    let line = node.json(&["report", "weekly"])["providers"][0].clone();
-    assert_eq!((&line["locality"], &line["is_priced"], &line["cost_nano_usd"]), (&json!("local"), &json!(false), &Value::Null), "{line}");
+    for model in ["own/some-model", "openai/gpt-5-mini"] {
+        let answer = node.post("/v1/chat/completions", &json!({"model": model, "messages": []}));
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        tell(&node, &interaction(&answer.head), true);
+    }
+    let of = |lines: &Value, fake: &FakeProvider| {
+        let port = fake.address().port().to_string();
+        let lines: Vec<Value> =
+            lines.as_array().unwrap().iter().filter(|line| line["provider"].as_str().unwrap().ends_with(&port)).cloned().collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines[0].clone()
+    };
+    let money = |line: &Value| ["is_priced", "cost_nano_usd", "cost_per_success_nano_usd"].map(|field| line[field].clone());
+    let (unpriced, priced) = ([json!(false), Value::Null, Value::Null], [json!(true), json!(12_500), json!(12_500)]);
+    let week = node.json(&["report", "weekly"])["providers"].clone();
+    assert_eq!((&of(&week, &own)["locality"], &of(&week, &fake)["locality"]), (&json!("local"), &json!("remote")), "{week}");
+    assert_eq!((money(&of(&week, &own)), money(&of(&week, &fake))), (unpriced.clone(), priced.clone()), "{week}");
     assert!(stdout(&node.vox(&["report", "weekly"])).contains("not priced"));
+    node.json(&["model", "rollup"]);
+    for grouped in [&["--group-by", "provider"][..], &["--group-by", "offer"], &[]] {
+        let show = [&["model", "scoreboard", "show"], grouped].concat();
+        let lines = node.json(&show)["lines"].clone();
+        assert_eq!((money(&of(&lines, &own)), money(&of(&lines, &fake))), (unpriced.clone(), priced.clone()), "{grouped:?}: {lines}");
+        let text = stdout(&node.vox(&show));
+        let line = |port: u16| text.lines().find(|line| line.contains(&port.to_string())).unwrap_or_default().to_owned();
+        assert_eq!(line(own.address().port()).matches("not priced").count(), 2, "cost and cost of a success: {text}");
+        assert!(line(fake.address().port()).contains("$0.0000125") && !line(fake.address().port()).contains("not priced"), "{text}");
+    }
+    let by_model = node.json(&["model", "scoreboard", "show", "--group-by", "model"])["lines"].clone();
+    let priced = |model: &str| by_model.as_array().unwrap().iter().find(|line| line["model"] == model).unwrap()["is_priced"].clone();
+    assert_eq!((priced("some-model"), priced("gpt-5-mini")), (json!(false), json!(true)), "{by_model}");
 }

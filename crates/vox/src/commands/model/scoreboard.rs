@@ -125,8 +125,8 @@ fn shown(lines: &[ScoreLine], with_cache: bool) -> String {
             number(line.p50_latency_ms),
             number(line.p99_latency_ms),
             line.availability_ppm.map_or_else(|| "-".to_owned(), percent),
-            money(line.cost_nano_usd, "unpriced"),
-            money(line.cost_per_success_nano_usd, "-"),
+            money(line.cost_nano_usd, if line.is_priced { "unpriced" } else { "not priced" }),
+            money(line.cost_per_success_nano_usd, if line.is_priced { "-" } else { "not priced" }),
         ];
         if with_cache {
             row.push(money(line.cache_savings_nano_usd, "-"));
