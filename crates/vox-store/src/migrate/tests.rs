@@ -19,6 +19,9 @@ fn st_24_st_23_all_migrations_from_empty_make_the_schema_of_the_contracts() {
         assert_eq!(drift, [] as [String; 0]);
         assert_eq!(found.digest(), declared(file).digest());
     }
+    let home = tempfile::tempdir().unwrap();
+    let verified = sample::open(home.path()).verify().unwrap();
+    assert_eq!((verified[0].file, verified[0].digest), (File::State, declared(File::State).digest()), "what `vox db verify` prints");
 }
 
 /// The files that are generated from the contracts are the ones committed.

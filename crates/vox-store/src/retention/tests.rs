@@ -146,7 +146,27 @@ async fn rt_58_scores_and_prices_go_when_their_time_has_come_and_decisions_keep_
     score.as_of = old.plus_millis(DAY_MS);
     score.window_days = 30;
     store.keep_scores(None, 30, vec![score]).await.unwrap();
+    let price = |day: vox_base::Timestamp| crate::rows::routing::PricingRow {
+        provider_canonical: "openrouter".into(),
+        model: day.day().into(),
+        day: day.day().into(),
+        catalog_input_micros_per_mtok: None,
+        catalog_output_micros_per_mtok: None,
+        observed_ratio_ppm: None,
+        observed_blended_micros_per_mtok: None,
+        n_reported: 0,
+        n_estimated: 1,
+        n_free: 0,
+        confidence: "none".into(),
+        last_at: day,
+    };
+    let (gone, stays) = (old.plus_millis(89 * DAY_MS), old.plus_millis(90 * DAY_MS));
+    for day in [gone, stays] {
+        store.keep_pricing(day.day(), vec![price(day)]).await.unwrap();
+    }
     store.prune(old.plus_millis(180 * DAY_MS + 1)).await.unwrap();
+    let days: Vec<String> = store.pricing().await.unwrap().iter().map(|row| row.day.to_string()).collect();
+    assert_eq!(days, [stays.day()], "on each side of the border");
     let windows: Vec<i64> = store.scores(None).await.unwrap().iter().map(|row| row.window_days).collect();
     assert_eq!(windows, [30], "on each side of the border");
     let record = store.decision(None).await.unwrap().unwrap();

@@ -1,8 +1,9 @@
 //! `vox db`: where things are and how they stand.
 
-use crate::node::{Setup, envelope};
+use crate::node::{Dialect, Setup, envelope};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
+use vox_testkit::{Answer, FakeProvider};
 
 fn place(setup: &Setup, arguments: &[&str], name: &str) -> (String, String) {
     let data = setup.json(&[&["db", "path"], arguments].concat());
@@ -153,8 +154,12 @@ fn st_08_status_reports_the_library_and_what_the_connection_says_of_itself() {
 fn a_schema_changed_from_outside_is_listed_and_exits_5() {
     let setup = Setup::new();
     setup.json(&["keys", "create", "x"]);
-    let sound = setup.json(&["db", "verify"]);
-    assert_eq!(sound["files"][0]["drift"], Value::Array(Vec::new()));
+    let output = setup.vox(&["db", "verify", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "ST-23");
+    let sound = envelope(&output)["data"]["files"][0].clone();
+    assert_eq!(sound["drift"], Value::Array(Vec::new()));
+    let digest = sound["digest"].as_str().unwrap();
+    assert!(digest.len() == 64 && crate::node::stdout(&setup.vox(&["db", "verify"])).contains(digest), "{sound}");
     let changed =
         std::process::Command::new("sqlite3").arg(setup.database()).arg("ALTER TABLE caller_keys ADD COLUMN colour TEXT").status();
     assert!(changed.unwrap().success());
@@ -162,4 +167,33 @@ fn a_schema_changed_from_outside_is_listed_and_exits_5() {
     assert_eq!(output.status.code(), Some(5));
     assert!(envelope(&output).to_string().contains("colour"), "{}", envelope(&output));
     assert_eq!(setup.vox(&["doctor", "--area", "store"]).status.code(), Some(5));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the rows are attacked by a program that is not vox")]
+fn st_32_another_program_cannot_change_or_delete_what_is_append_only() {
+    let fake = FakeProvider::scripted([Answer::text("done").openai()]);
+    let setup = Setup::new().openai(&fake);
+    let key = setup.key(&["tight", "--budget", "1/day"]);
+    let node = setup.start();
+    let headers = [("x-api-key", key.as_str()), ("content-type", "application/json")];
+    let body = Dialect::Openai.request(false).to_string();
+    let answer = node.client().request("POST", Dialect::Openai.path(), &headers, body.as_bytes()).unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    node.wait_number("SELECT count(*) AS n FROM budget_entries", 1);
+    let dump = || ["budget_entries", "llm_interactions", "schema_migration"].map(|table| node.rows(&format!("SELECT * FROM {table}")));
+    let before = dump();
+    for sql in [
+        "UPDATE budget_entries SET amount_nano_usd = 0",
+        "DELETE FROM budget_entries",
+        "UPDATE llm_interactions SET cost_nano_usd = 0",
+        "DELETE FROM llm_interactions",
+        "UPDATE schema_migration SET name = 'x'",
+        "DELETE FROM schema_migration",
+    ] {
+        let output = std::process::Command::new("sqlite3").args(["-cmd", ".timeout 5000"]).arg(node.database()).arg(sql).output().unwrap();
+        let said = crate::node::stderr(&output);
+        assert!(!output.status.success() && (said.contains("append-only") || said.contains("not rolled up yet")), "{sql}: {said}");
+    }
+    assert_eq!(dump(), before);
 }

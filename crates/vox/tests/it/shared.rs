@@ -258,3 +258,22 @@ fn an_engine_that_there_is_not_is_a_mistake_of_usage() {
     assert!(said.contains("store.engine_unknown") && !said.contains("secret"), "{said}");
     assert!(setup.home.listing().is_empty());
 }
+
+/// ST-57: an old program at a schema of a later one.
+#[test]
+fn st_57_a_schema_of_a_later_release_is_refused_with_5_and_left_alone() {
+    let Some(team) = Team::new() else { return };
+    let setup = Setup::new().env("VOX_DB_URL", &team.url);
+    setup.key(&["made"]);
+    let verified = setup.vox(&["db", "verify", "--json"]);
+    assert_eq!(verified.status.code(), Some(0), "ST-23: {}", crate::node::stderr(&verified));
+    team.sql("ALTER TABLE schema_migration DISABLE TRIGGER USER; INSERT INTO schema_migration VALUES (99, 'later', repeat('0', 64), 0, '9.9.9', 0)");
+    let dump = || team.sql("SELECT string_agg(schema_migration::text, ',' ORDER BY number) FROM schema_migration");
+    let before = dump();
+    for arguments in [&["db", "status", "--json"][..], &["keys", "create", "x", "--json"]] {
+        let refused = setup.vox(arguments);
+        assert_eq!(refused.status.code(), Some(5), "{arguments:?}: {}", crate::node::stderr(&refused));
+        assert_eq!(crate::node::envelope(&refused)["error"]["code"], "store.newer", "{arguments:?}");
+    }
+    assert_eq!((dump(), team.number("SELECT count(*) FROM caller_keys")), (before, 1));
+}

@@ -111,12 +111,21 @@ fn st_57_a_newer_schema_a_behind_one_and_a_foreign_one_are_refused_unchanged() {
     outside.home.open().close();
     outside.sql("ALTER TABLE schema_migration DISABLE TRIGGER USER").unwrap();
     outside.sql("INSERT INTO schema_migration VALUES (99, 'later', repeat('0', 64), 0, '9.9.9', 0)").unwrap();
-    let dump = || outside.sql("SELECT string_agg(number || name, ',' ORDER BY number) FROM schema_migration").unwrap();
-    let before = dump();
+    let dump = || {
+        let migrations = outside.sql("SELECT string_agg(schema_migration::text, ',' ORDER BY number) FROM schema_migration").unwrap();
+        let columns = "SELECT string_agg(table_name || '.' || column_name || ' ' || data_type, ',' ORDER BY table_name, column_name) \
+            FROM information_schema.columns WHERE table_schema = current_schema";
+        (migrations, outside.sql(columns).unwrap())
+    };
+    let newer = dump();
     assert_eq!(outside.refusal().code(), "store.newer");
+    assert_eq!(inspect().map(drop).unwrap_err().code(), "store.newer", "not even to look at");
+    assert_eq!(dump(), newer, "what a later release made stays as it is");
     outside.sql("DELETE FROM schema_migration WHERE number >= 3").unwrap();
+    let behind = dump();
     assert_eq!(outside.refusal().code(), "store.behind");
-    assert_ne!(dump(), before);
+    assert_eq!(dump(), behind);
+    assert_ne!(behind, newer);
     let pending = inspect().unwrap().status().unwrap().server.unwrap().pending;
     assert!(pending >= 1);
     outside.sql("DROP TABLE schema_migration").unwrap();
