@@ -112,6 +112,19 @@ async fn rt_12_a_list_is_fetched_with_its_key_and_then_not_again_before_it_is_du
     assert!(home.standing().is_too_old());
 }
 
+/// RT-02: how long one answer is waited for is what the contract says.
+#[tokio::test]
+async fn rt_02_a_list_that_takes_longer_than_the_contract_waits_is_given_up() {
+    let gate = vox_testkit::Gate::new();
+    let fake = FakeProvider::scripted([listed(&models(2)).hold_piece(0, &gate)]);
+    let mut home = Home::new(&entry(&fake));
+    home.rules("discovery: { openai_compatible: { timeout_ms: 150 } }");
+    let slow = home.one(false).await;
+    assert_eq!((slow.outcome, slow.n_requests), (Outcome::Failed, 1));
+    assert_eq!(slow.error.as_deref(), Some("no whole answer within 150ms"));
+    gate.open();
+}
+
 #[tokio::test]
 async fn rt_11_the_context_is_read_however_the_list_spells_it() {
     let spelt = json!([

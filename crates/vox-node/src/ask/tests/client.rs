@@ -52,11 +52,14 @@ impl Case {
         format!("{} {:?} {:?}", self.client, self.flags, self.text.chars().take(90).collect::<String>())
     }
 
-    /// Returns words of the text that no rule or category is called like.
-    pub(super) fn long_words(&self) -> impl Iterator<Item = &str> {
-        self.text
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter(|word| word.len() > 3 && word.bytes().any(|byte| byte.is_ascii_uppercase()))
+    /// Returns the words of the text, in small letters.
+    pub(super) fn words(&self) -> impl Iterator<Item = String> {
+        self.text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 3).map(str::to_lowercase)
+    }
+
+    /// Returns the same request with nothing said in it.
+    pub(super) fn silent(&self) -> Self {
+        Self { label: self.label.clone(), client: self.client.clone(), flags: self.flags.clone(), text: String::new() }
     }
 
     /// Returns the request of a terminal agent that declares this many tools.
