@@ -162,7 +162,7 @@ async fn rt_58_scores_and_prices_go_when_their_time_has_come_and_decisions_keep_
     };
     let (gone, stays) = (old.plus_millis(89 * DAY_MS), old.plus_millis(90 * DAY_MS));
     for day in [gone, stays] {
-        store.keep_pricing(day.day(), vec![price(day)]).await.unwrap();
+        store.keep_pricing(None, day.day(), vec![price(day)]).await.unwrap();
     }
     store.prune(old.plus_millis(180 * DAY_MS + 1)).await.unwrap();
     let days: Vec<String> = store.pricing().await.unwrap().iter().map(|row| row.day.to_string()).collect();

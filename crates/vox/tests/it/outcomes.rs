@@ -161,7 +161,7 @@ fn rt_44_a_node_tries_what_it_does_not_know_and_says_how_likely_that_was() {
         ["debt", "leaders"].map(|name| asked["exploring"][name].as_i64().unwrap())
     };
     let [debt, leaders] = told(&node);
-    assert!(debt > 0 && leaders > 0, "{debt} {leaders}");
+    assert!(leaders > 0, "every call that might have been a trial counts");
     let node = node.kill().restart();
     let after = told(&node);
     assert!(after[0] >= debt && after[1] >= leaders, "a restart forgives no debt: {after:?} after {debt} of {leaders}");
