@@ -5,11 +5,13 @@ use crate::sample::{self, DAY_MS, NOON};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
-use vox_base::{Id, Timestamp};
-use vox_store::{OpenOptions, Place, Store, StoreError};
+use vox_base::{Id, NanoUsd, Timestamp};
+use vox_store::{HardLimit, OpenOptions, Place, Reserve, SettledCall, Store, StoreError};
 use vox_testkit::Postgres;
 
 const PROCESSES: u64 = 4;
+/// Writers in each.
+const WRITERS: u64 = 16;
 const TOMORROW: Timestamp = NOON.plus_millis(DAY_MS);
 
 /// Opens the store of this directory whose shared tables are where the directory says.
@@ -63,6 +65,7 @@ pub(crate) fn st_53_the_ledger_of_four_processes_adds_up(rounds: u32) {
     let sum = |from: &str| server.sql(&format!("SELECT sum(amount_nano_usd) FROM {}.{from}", schema(&url))).expect("it reads");
     let of_rows = sum(&format!("budget_entries WHERE at < {}", TOMORROW.start_of_day().millis()));
     assert_eq!(sum("budget_daily"), of_rows, "the sums of the days that are over");
+    assert_eq!(server.sql(&format!("SELECT count(*) FROM {}.open_reservations", schema(&url))).expect("it reads"), "0");
     println!("     {settled} calls of four processes in {} s", f64::from(rounds) / 10.0);
 }
 
@@ -132,27 +135,48 @@ fn schema(url: &str) -> &str {
     url.split_once("vox_schema=").expect("the address names a schema").1
 }
 
-/// Sixteen writers settle calls of yesterday and today until the time is over; says how many.
+/// Sixteen writers set amounts aside at two shared accounts and settle calls of yesterday and today until the time is over;
+/// says how many.
 pub(crate) async fn ledger(store: &Store, number: u64) {
-    let (first, rounds) = (number / 1_000_000 * 1_000_000_000, number % 1_000_000 / 100);
+    let (process, rounds) = (number / 1_000_000, number % 1_000_000 / 100);
     let until = Instant::now() + Duration::from_millis(rounds * 100);
-    let (mut n, mut settled) = (first, 0_u64);
+    let writers = (0..WRITERS).map(|writer| write(store, (process * WRITERS + writer) * 1_000_000_000, until));
+    let settled: u64 = futures_util::future::join_all(writers).await.into_iter().sum();
+    store.flush().await.expect("everything is written");
+    assert_eq!(store.settles_refused(), 0);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{settled}").expect("somebody listens");
+}
+
+/// One writer: every eighth of its calls is against a hard limit, at the same two accounts as everybody's and in either
+/// order, so that who waits for whom is left to chance.
+async fn write(store: &Store, first: u64, until: Instant) -> u64 {
+    let mut n = first;
     while Instant::now() < until {
-        for _ in 0..16 {
-            let at = if n.is_multiple_of(2) { NOON } else { TOMORROW };
-            store.settle(sample::call(n, at));
-            n += 1;
-            settled += 1;
+        let at = if n.is_multiple_of(2) { NOON } else { TOMORROW };
+        let is_reserved = n.is_multiple_of(8);
+        if is_reserved {
+            let covered = store.reserve(reserve(n, at)).await.expect("no error reaches a writer");
+            assert_eq!(covered, Ok(()), "the limit is far away");
         }
+        store.settle(SettledCall { is_reserved, ..sample::call(n, at) });
+        n += 1;
         while store.settle_depth() > 1024 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_millis(4)).await;
     }
-    store.flush().await.expect("everything is written");
-    assert_eq!(store.settles_refused(), 0);
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{settled}").expect("somebody listens");
+    n - first
+}
+
+fn reserve(n: u64, now: Timestamp) -> Reserve {
+    let limit = HardLimit { since: NOON.start_of_day(), amount: NanoUsd::new(i64::MAX / 2) };
+    let mut accounts = [1, 2].map(|key| (sample::key_id(key), vec![limit])).to_vec();
+    if n.is_multiple_of(16) {
+        accounts.reverse();
+    }
+    let (interaction_id, key_id) = (sample::interaction_id(n, now), sample::key_id(1));
+    Reserve { interaction_id, key_id, incarnation: Id::new(NOON, [3; 10]), amount: NanoUsd::new(5000), accounts, now }
 }
 
 /// Says `leads` or `follows` whenever that changes; told by a line on standard input, tries a leader's work.
