@@ -103,7 +103,8 @@ pub(super) fn allowance(rules: &ExplorationRules, spent: &Exploring, leader: Nan
 fn shares(rules: &ExplorationRules, ranked: &[Ranked], failing: NanoUsd, seed: u64) -> Vec<u64> {
     let bonus = u64::from(rules.draws) * u64::from(rules.novel_bonus_ppm);
     let share = |(wins, ranked): (u32, &Ranked)| {
-        let is_new = ranked.posterior.n_task_units < rules.min_units_per_arm;
+        // Of any task: a bonus at each one alone costs more than it finds, as the simulation shows.
+        let is_new = ranked.posterior.n_offer_units < rules.min_units_per_arm;
         (u64::from(wins) + 1) * MILLION + if is_new { bonus } else { 0 }
     };
     wins(ranked, failing, rules.draws, mixed(seed, DRAWS)).into_iter().zip(ranked).map(share).collect()

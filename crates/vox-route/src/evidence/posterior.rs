@@ -19,8 +19,8 @@ pub struct Posterior {
     pub level: EvidenceLevel,
     /// Units at that level; 0 if nothing but the prior speaks.
     pub n_units: u32,
-    /// Units of the offer on this task, past the gate or not.
-    pub n_task_units: u32,
+    /// Units of the offer over all tasks, past the gate or not.
+    pub n_offer_units: u32,
     /// Pseudo-counts of success in thousandths, of everything known, gate or not: what draws are made from.
     pub alpha_milli: u64,
     /// Pseudo-counts of failure in thousandths.
@@ -55,10 +55,10 @@ impl Posterior {
     ) -> Self {
         let mut chain = Chain::begin(prior_ppm, pseudo.task);
         let Some(standing) = standing.filter(|standing| standing.all.n_units > 0) else { return chain.end() };
+        chain.posterior.n_offer_units = standing.all.n_units;
         chain.level(EvidenceLevel::Offer, pseudo.global, &standing.all, standing.speaks_for_all_tasks(rules));
         chain.spread(pseudo.task);
         let Some(cell) = standing.tasks.get(task) else { return chain.end() };
-        chain.posterior.n_task_units = cell.all.n_units;
         chain.level(EvidenceLevel::Cell, pseudo.task, &cell.all, cell.is_past_gate(rules));
         if let Some(level) = caller.and_then(|caller| cell.callers.get(caller)) {
             chain.level(EvidenceLevel::Caller, pseudo.caller, level, level.n_units >= rules.min_units);
@@ -97,7 +97,7 @@ struct Chain {
 impl Chain {
     fn begin(prior_ppm: u32, pseudo: u32) -> Self {
         let posterior =
-            Posterior { mean_ppm: prior_ppm, level: EvidenceLevel::Prior, n_units: 0, n_task_units: 0, alpha_milli: 0, beta_milli: 0 };
+            Posterior { mean_ppm: prior_ppm, level: EvidenceLevel::Prior, n_units: 0, n_offer_units: 0, alpha_milli: 0, beta_milli: 0 };
         let mut chain = Self { posterior, free_ppm: u64::from(prior_ppm) };
         chain.spread(pseudo);
         chain
