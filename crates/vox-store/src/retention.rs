@@ -138,12 +138,21 @@ impl Store {
         Ok(pruned)
     }
 
+    /// What is due is counted beside the writer, and then the writer looks no further than it has to: with nothing left to
+    /// find it would hold everybody up for as long as reading the whole table takes.
     async fn prune_table(&self, rule: &'static Rule, lead: Lead, now: Timestamp) -> Result<usize, StoreError> {
         let mut deleted = 0;
         loop {
+            let n_due = match rule.file {
+                File::State => self.read(move |tx| count_due(tx, rule, now)).await?,
+                File::Vault => self.read_vault(move |tx| count_due(tx, rule, now)).await?.unwrap_or(0),
+            };
+            if n_due == 0 {
+                return Ok(deleted);
+            }
             let batch = match rule.file {
-                File::State => self.shared().write_leading(lead, move |tx| prune_batch(tx, rule, now)).await?,
-                File::Vault => self.write_vault(move |tx| prune_batch(tx, rule, now)).await?,
+                File::State => self.shared().write_leading(lead, move |tx| prune_batch(tx, rule, now, n_due)).await?,
+                File::Vault => self.write_vault(move |tx| prune_batch(tx, rule, now, n_due)).await?,
             };
             deleted += batch;
             if batch == 0 {
@@ -159,36 +168,67 @@ fn mark(tx: &mut dyn Tx, rollup: &'static str, horizon: Timestamp, now: Timestam
     tx.execute(sql, &[Value::Text(rollup), horizon.encode(), now.encode()]).map(|_| ())
 }
 
-fn prune_batch(tx: &mut dyn Tx, rule: &Rule, now: Timestamp) -> Result<usize, StoreError> {
-    let table = rule.table;
-    let before = |days: i64| now.plus_millis(-days.saturating_mul(DAY_MS));
-    match &rule.keep {
-        Keep::All => Ok(0),
-        Keep::Days { column, days } => delete(tx, table, &format!("{column} < $1"), Value::Text(&before(*days).day())),
-        Keep::MsDays { column, days } => delete(tx, table, &format!("{column} < $1"), before(*days).encode()),
-        Keep::Until { column } => delete(tx, table, &format!("{column} <= $1"), now.encode()),
-        Keep::RolledUp { column, days, rollup } => {
-            let horizon = tx.value::<Timestamp>("SELECT horizon FROM rollup_mark WHERE rollup = $1", &[Value::Text(rollup)])?;
-            let Some(horizon) = horizon else { return Ok(0) };
-            delete(tx, table, &format!("{column} < $1"), before(*days).min(horizon).encode())
-        }
-        Keep::Last { n, by, newest } => {
-            let key = format!("{by}, {newest}");
-            let ranked = format!(
-                "({key}) IN (SELECT {key} FROM (SELECT {key}, row_number() OVER (PARTITION BY {by} ORDER BY {newest} DESC) AS place \
-                 FROM {table}) AS ranked WHERE place > $1)"
-            );
-            delete(tx, table, &ranked, Value::Int(*n))
+/// Which rows go: a condition, and the value it compares with.
+struct Due {
+    condition: String,
+    limit: Limit,
+}
+
+enum Limit {
+    Day(String),
+    Moment(Timestamp),
+    Count(i64),
+}
+
+impl Limit {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Day(day) => Value::Text(day),
+            Self::Moment(moment) => moment.encode(),
+            Self::Count(n) => Value::Int(*n),
         }
     }
 }
 
-/// Deletes one batch by key, and returns how many went.
-fn delete(tx: &mut dyn Tx, table: &str, condition: &str, limit: Value<'_>) -> Result<usize, StoreError> {
-    let key = key_of(table);
-    let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT {BATCH_ROWS}) RETURNING 1");
+/// Returns which rows of a table go now; `None` if none do.
+fn due(tx: &mut dyn Tx, rule: &Rule, now: Timestamp) -> Result<Option<Due>, StoreError> {
+    let before = |days: i64| now.plus_millis(-days.saturating_mul(DAY_MS));
+    let older = |column: &str, limit: Limit| Due { condition: format!("{column} < $1"), limit };
+    Ok(match &rule.keep {
+        Keep::All => None,
+        Keep::Days { column, days } => Some(older(column, Limit::Day(before(*days).day()))),
+        Keep::MsDays { column, days } => Some(older(column, Limit::Moment(before(*days)))),
+        Keep::Until { column } => Some(Due { condition: format!("{column} <= $1"), limit: Limit::Moment(now) }),
+        Keep::RolledUp { column, days, rollup } => {
+            let horizon = tx.value::<Timestamp>("SELECT horizon FROM rollup_mark WHERE rollup = $1", &[Value::Text(rollup)])?;
+            horizon.map(|horizon| older(column, Limit::Moment(before(*days).min(horizon))))
+        }
+        Keep::Last { n, by, newest } => {
+            let (table, key) = (rule.table, format!("{by}, {newest}"));
+            let condition = format!(
+                "({key}) IN (SELECT {key} FROM (SELECT {key}, row_number() OVER (PARTITION BY {by} ORDER BY {newest} DESC) AS place \
+                 FROM {table}) AS ranked WHERE place > $1)"
+            );
+            Some(Due { condition, limit: Limit::Count(*n) })
+        }
+    })
+}
+
+/// Returns how many rows of a table go now, counted up to one batch.
+fn count_due(tx: &mut dyn Tx, rule: &Rule, now: Timestamp) -> Result<i64, StoreError> {
+    let Some(due) = due(tx, rule, now)? else { return Ok(0) };
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT {BATCH_ROWS}) AS due", rule.table, due.condition);
+    Ok(tx.value(&sql, &[due.limit.value()])?.unwrap_or(0))
+}
+
+/// Deletes at most so many rows by key, and returns how many went.
+fn prune_batch(tx: &mut dyn Tx, rule: &Rule, now: Timestamp, n_most: i64) -> Result<usize, StoreError> {
+    let Some(due) = due(tx, rule, now)? else { return Ok(0) };
+    let (table, key) = (rule.table, key_of(rule.table));
+    let chosen = format!("SELECT {key} FROM {table} WHERE {} LIMIT $2", due.condition);
+    let sql = format!("DELETE FROM {table} WHERE ({key}) IN ({chosen}) RETURNING 1");
     let mut deleted = 0;
-    tx.query(&sql, &[limit], &mut |_| {
+    tx.query(&sql, &[due.limit.value(), Value::Int(n_most)], &mut |_| {
         deleted += 1;
         Ok(())
     })?;
