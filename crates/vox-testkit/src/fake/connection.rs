@@ -88,7 +88,12 @@ impl Connection {
                 return false;
             }
         }
-        (&*self.stream).write_all(&write.bytes).is_ok()
+        let is_written = (&*self.stream).write_all(&write.bytes).is_ok();
+        if !is_written {
+            // The peer is gone, and it is the reader who says when: whoever answers may find out first.
+            self.wait_for_end();
+        }
+        is_written
     }
 
     fn ended_before(&self, deadline: Instant) -> bool {
