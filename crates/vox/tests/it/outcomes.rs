@@ -125,23 +125,22 @@ fn a_hundred_calls_learn_which_of_two_models_does_the_work() {
 #[test]
 fn rt_44_a_node_tries_what_it_does_not_know_and_says_how_likely_that_was() {
     let (_fake, node) = two_models("on");
-    let mut explored = Vec::new();
+    // By the decision's own word: how fast the answers come here can make either of the two the leader.
+    let trials = "SELECT * FROM route_decisions WHERE mode = 'explored' ORDER BY decision_id LIMIT 1";
+    let mut tried = Vec::new();
     for n in 0..400 {
-        let (call, offer) = auto(&node);
+        let (call, _) = auto(&node);
         tell(&node, &call, n % 2 == 0);
-        if offer.starts_with("anthropic/") {
-            explored.push((call, offer));
+        if n % 20 == 19 {
+            tried = node.rows(trials);
         }
-        if explored.len() == 3 {
+        if !tried.is_empty() {
             break;
         }
     }
-    assert!(!explored.is_empty(), "one call in fifty at least tries the other model");
-    let (call, offer) = &explored[0];
-    let row = node.call(call);
-    node.wait_number(&format!("SELECT count(*) AS n FROM route_decisions WHERE interaction_id = '{call}'"), 1);
-    let decision = node.rows(&format!("SELECT * FROM route_decisions WHERE interaction_id = '{call}'")).remove(0);
-    assert_eq!((decision["mode"].as_str(), row["provider"].as_str()), (Some("explored"), Some("anthropic")));
+    let decision = tried.pop().expect("one call in fifty at least tries the other model");
+    let (call, offer) = (decision["interaction_id"].as_str().unwrap(), decision["chosen"].as_str().unwrap());
+    assert!(offer.starts_with(node.call(call)["provider"].as_str().unwrap()), "{decision}");
     let propensity = decision["propensity_ppb"].as_i64().unwrap();
     assert!((1..500_000_000).contains(&propensity), "{decision}");
     let replayed = node.json(&["model", "explain", "--decision", call]);
