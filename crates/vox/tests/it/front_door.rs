@@ -325,6 +325,8 @@ fn gw_60_at_a_terminal_the_first_ctrl_c_cancels_the_turn_and_the_second_ends() {
     typed.write_all(b"\x03").unwrap();
     screen.wait_for("what was said is kept");
     assert!(fake.wait_closed(PATIENCE).is_some(), "the provider is told");
+    let is_asked = || screen.now().rsplit("what was said is kept").next().is_some_and(|after| after.contains("you:"));
+    until(PATIENCE, || is_asked().then_some(())).expect("it asks again");
     typed.write_all(b"\x03").unwrap();
     let status = until(PATIENCE, || child.try_wait().unwrap());
     if status.is_none() {
